@@ -1,0 +1,19 @@
+"""The command line: one file per command; imports happen inside the commands, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+from cyclopts import App
+
+from pixlean import __version__
+from pixlean.cli import config, doctor, optimize, serve
+
+app = App(name="pixlean", help="Make pictures smaller and keep them looking the same.", version=__version__)
+app.command(serve.serve)
+app.command(optimize.optimize)
+app.command(doctor.doctor)
+app.command(config.config)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,5 @@
+"""``python -m pixlean.cli``."""
+
+from pixlean.cli import main
+
+main()

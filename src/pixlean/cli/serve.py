@@ -1,0 +1,32 @@
+"""``pixlean serve``."""
+
+from __future__ import annotations
+
+import sys
+
+_DRAIN_SECONDS = 30
+
+
+def serve(*, port: int | None = None, host: str | None = None) -> None:
+    """Serve every API on one port; settings come from the environment (see ``pixlean config``)."""
+    import uvicorn
+
+    from pixlean.config import SettingsError, load
+    from pixlean.wiring import build
+
+    try:
+        environment = load().environment
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    uvicorn.run(
+        build(environment),
+        host=host or environment.HOST,
+        port=environment.PORT if port is None else port,
+        log_level=environment.LOG_LEVEL.lower(),
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+        timeout_keep_alive=15,
+        h11_max_incomplete_event_size=64 << 10,
+    )

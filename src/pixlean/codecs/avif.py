@@ -1,0 +1,134 @@
+"""AVIF: 8-bit stills through libaom in Pillow, deeper ones through libvips, sequences left alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from types import MappingProxyType
+
+import numpy as np
+from PIL import Image
+
+from pixlean.domain.errors import BadImage
+from pixlean.domain.formats import Format
+from pixlean.domain.image import ImageInfo
+from pixlean.domain.limits import Limits
+from pixlean.domain.plan import Trial, TrialKind
+from pixlean.domain.recipe import Recipe, Strength
+from pixlean.imaging import isobmff
+from pixlean.imaging.colour import icc_to_keep
+from pixlean.imaging.contract import Source
+from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+
+# libaom's quality that looks like a JPEG of the recipe's quality, from the equal-score tables in docs/measured.md.
+_QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: 0, Strength.LOW: 3}
+_MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
+_FLOOR = {Strength.HIGH: 45.0, Strength.MEDIUM: 60.0, Strength.LOW: 78.0}
+
+
+def probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Read the boxes; see ``contract.Codec.probe``."""
+    return isobmff.probe(data, limits, Format.AVIF)
+
+
+def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+    """A re-encode where it can carry everything, else only the blanking of private items."""
+    if info.keep or (info.bit_depth > 8 and (info.has_alpha or info.orientation != 1)):
+        return (STRIP,)
+    strength = recipe.strength
+    encode = Trial(
+        kind=TrialKind.ENCODE,
+        method="avif-reencode",
+        why="the picture at the wanted quality",
+        parameters=MappingProxyType({"quality": max(1, min(100, recipe.quality + _QUALITY[strength]))}),
+        must_gain=_MUST_GAIN[strength],
+        floor_score=_FLOOR[strength],
+        quality_parameter="quality",
+    )
+    return (encode, STRIP)
+
+
+STRIP = Trial(
+    kind=TrialKind.REPACK, method="metadata-strip", why="private items blanked", lossless=True, unless_below=1.0
+)
+
+
+def frames(data: bytes) -> Iterator[Array]:
+    """Every frame as RGB or RGBA uint8, or uint16 for a deep still, orientation not applied."""
+    if _is_deep_still(data):
+        yield _decode_deep(data)
+        return
+    image = open_with_pillow(data, "AVIF")
+    for number in range(getattr(image, "n_frames", 1)):
+        try:
+            image.seek(number)
+        except Exception as error:
+            raise BadImage("the AVIF has a frame that does not decode") from error
+        yield np.asarray(load_pixels(image))
+
+
+def _is_deep_still(data: bytes) -> bool:
+    info = probe(data, Limits())
+    return info.bit_depth > 8 and info.frames == 1 and not info.has_alpha
+
+
+def _decode_deep(data: bytes) -> Array:
+    import pyvips
+
+    try:
+        image = pyvips.Image.heifload_buffer(data)
+        pixels: Array = image.numpy()
+    except pyvips.Error as error:
+        raise BadImage("the AVIF data does not decode") from error
+    return pixels
+
+
+def decode(data: bytes) -> Picture:
+    """All frames."""
+    shown = tuple(frames(data))
+    return Picture(frames=shown, mode="RGB")
+
+
+def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
+    """One of the trials above."""
+    if trial.method == "metadata-strip":
+        return isobmff.strip(source.data) if recipe.strip_metadata else source.data
+    quality = int(trial.parameters["quality"] or 60)
+    profile = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
+    if source.info.bit_depth > 8:
+        return _encode_deep(source, quality, strip=recipe.strip_metadata)
+    opened = open_with_pillow(source.data, "AVIF")
+    out = io.BytesIO()
+    extra: dict[str, object] = {"icc_profile": profile or b""}
+    if not recipe.strip_metadata:
+        extra |= {"exif": opened.info.get("exif", b""), "xmp": opened.info.get("xmp", b"")}
+    elif source.info.orientation != 1:
+        # Pillow writes an orientation in EXIF as irot and imir, and keeps no EXIF item for it alone.
+        exif = Image.Exif()
+        exif[0x0112] = source.info.orientation
+        extra["exif"] = exif.tobytes()
+    Image.fromarray(source.picture.first).save(
+        out,
+        "AVIF",
+        quality=quality,
+        speed=6 if source.info.pixels <= 2_000_000 else 8,
+        subsampling="4:2:0" if quality < 85 else "4:4:4",
+        max_threads=1,
+        **extra,
+    )
+    return out.getvalue()
+
+
+def _encode_deep(source: Source, quality: int, *, strip: bool) -> bytes:
+    import pyvips
+
+    image = pyvips.Image.heifload_buffer(source.data)
+    made: bytes = image.heifsave_buffer(
+        Q=quality,
+        compression="av1",
+        effort=3,
+        bitdepth=source.info.bit_depth,
+        subsample_mode="on" if quality < 85 else "off",
+        keep="icc" if strip else "all",
+    )
+    return made

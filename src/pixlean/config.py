@@ -1,0 +1,96 @@
+"""The only reader of the environment: names and defaults of the seeds, all mistakes reported at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SettingsError(Exception):
+    """One or more settings are wrong; the text lists each with its value and what was expected."""
+
+
+class Environment(BaseSettings):
+    """Every variable that pixlean reads."""
+
+    model_config = SettingsConfigDict(case_sensitive=True, extra="ignore", env_ignore_empty=True)
+
+    PORT: int = Field(8080, ge=0, le=65535, description="server port")
+    HOST: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 - a server in a container
+    MAX_FILE_SIZE_MB: float = Field(32, gt=0, le=1024, description="upload limit in MB of 1 048 576 bytes")
+    MAX_IMAGE_PIXELS: int = Field(100_000_000, ge=1, description="decoded pixels of one frame")
+    DEFAULT_QUALITY: int = Field(80, ge=1, le=100, description="quality where a request names none")
+    TOOL_TIMEOUT_SECONDS: float = Field(60, gt=0, le=3600, description="longest time for one picture")
+    API_KEY: SecretStr = Field(SecretStr(""), description="bearer token; empty is dev mode")
+    ALLOWED_ORIGINS: str = Field("*", description="CORS origins, comma-separated")
+    COMPRESSION_SEMAPHORE_SIZE: int = Field(0, ge=0, le=1024, description="pictures encoded at a time; 0 is one a core")
+    MAX_QUEUE_DEPTH: int = Field(0, ge=0, le=100_000, description="requests that may wait; 0 is twice the slots")
+    MEMORY_BUDGET_MB: int = Field(2048, ge=64, description="decoded pixels of all running requests together")
+    CHILD_MEMORY_MB: int = Field(1536, ge=256, description="memory of one encoding process")
+    BODY_STALL_SECONDS: float = Field(20, gt=0, description="longest pause in an upload")
+    BODY_TOTAL_SECONDS: float = Field(120, gt=0, description="longest time for an upload")
+    REQUIRE_SANDBOX: bool = Field(False, description="refuse to start without Landlock and seccomp")
+    LOG_LEVEL: str = Field("ERROR", description="logging level")
+
+    @field_validator("LOG_LEVEL")
+    @classmethod
+    def _known_level(cls, value: str) -> str:
+        if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
+            raise ValueError("one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+        return value.upper()
+
+    @property
+    def slots(self) -> int:
+        """Encoding processes at a time."""
+        return self.COMPRESSION_SEMAPHORE_SIZE or os.cpu_count() or 1
+
+    @property
+    def depth(self) -> int:
+        """Requests that may wait."""
+        return self.MAX_QUEUE_DEPTH or 2 * self.slots
+
+
+@dataclass(frozen=True)
+class Row:
+    """One effective setting, for ``pixlean config``."""
+
+    name: str
+    value: str
+    origin: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The settings and where each came from."""
+
+    environment: Environment
+    rows: tuple[Row, ...] = field(default=())
+
+
+def load(environ: Mapping[str, str] | None = None) -> Loaded:
+    """Read and check every setting. Raises ``SettingsError`` that lists all mistakes."""
+    given = os.environ if environ is None else environ
+    names = {name: given[name] for name in Environment.model_fields if given.get(name)}
+    try:
+        environment = Environment(**_typed(names))
+    except ValidationError as error:
+        lines = [
+            f"{'.'.join(map(str, item['loc']))}={names.get(str(item['loc'][0]), '')!r}: {item['msg']}"
+            for item in error.errors()
+        ]
+        raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from None
+    rows = tuple(
+        Row(name, str(getattr(environment, name)), "environment" if name in names else "default", info.description or "")
+        for name, info in Environment.model_fields.items()
+    )
+    return Loaded(environment, rows)
+
+
+def _typed(names: Mapping[str, str]) -> dict[str, Any]:
+    return dict(names)

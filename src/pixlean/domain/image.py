@@ -1,0 +1,50 @@
+"""What a header says about a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pixlean.domain.formats import Format
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageInfo:
+    """The facts of a picture's header, read without decoding a pixel.
+
+    ``width_px`` and ``height_px`` are as stored; ``orientation`` is the EXIF number (1-8) that a viewer
+    applies. ``metadata`` names the private kinds present (``exif``, ``gps``, ``xmp``, ``iptc``, ``comment``,
+    ``text``, ``thumbnail``). ``loop_count`` 0 means for ever, ``None`` that the file does not say.
+    ``keep`` names structures that no encoder here can carry: such a picture is never re-encoded.
+    """
+
+    format: Format
+    width_px: int
+    height_px: int
+    mode: str
+    bit_depth: int = 8
+    frames: int = 1
+    pages: int = 1
+    durations_ms: tuple[int, ...] = ()
+    loop_count: int | None = None
+    orientation: int = 1
+    has_alpha: bool = False
+    icc: bytes | None = None
+    metadata: frozenset[str] = frozenset()
+    lossless: bool | None = None
+    jpeg_quality: int | None = None
+    chroma_subsampling: str | None = None
+    progressive: bool = False
+    keep: frozenset[str] = frozenset()
+    dangerous: bool = False
+
+    @property
+    def displayed_px(self) -> tuple[int, int]:
+        """Width and height as a viewer shows the picture, orientation applied."""
+        if self.orientation >= 5:
+            return self.height_px, self.width_px
+        return self.width_px, self.height_px
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of one frame."""
+        return self.width_px * self.height_px

@@ -1,0 +1,73 @@
+"""What may be spent on one picture."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from pixlean.domain.errors import EngineFailed, ErrorCode, LimitExceeded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Bounds decided from the header, before anything is decoded.
+
+    The defaults are the bounds that hostile files showed to be needed; each is named in the error
+    that it causes.
+    """
+
+    max_pixels: int = 100_000_000
+    max_total_pixels: int = 200_000_000
+    max_canvas_pixels: int = 1_000_000_000
+    max_raw_bytes: int = 1 << 30
+    max_frames: int = 1500
+    max_pages: int = 100
+    max_jpeg_scans: int = 200
+    max_text_bytes: int = 8 << 20
+    max_icc_bytes: int = 4 << 20
+    max_chunks: int = 10_000
+    max_box_items: int = 256
+    max_box_depth: int = 16
+    max_svg_bytes: int = 10 << 20
+    max_svgz_bytes: int = 32 << 20
+    max_svg_depth: int = 256
+    max_svg_elements: int = 200_000
+
+    def check(self, name: str, value: int) -> None:
+        """Raise ``LimitExceeded`` where ``value`` is over the limit called ``name``."""
+        limit = getattr(self, name)
+        if value > limit:
+            raise LimitExceeded(
+                f"the image is too large: {name} is {limit}, this image has {value}",
+                facts={"limit": limit, "limit_name": name, "value": value},
+            )
+
+    def check_picture(self, width_px: int, height_px: int, *, frames: int = 1, bytes_per_pixel: int = 4) -> None:
+        """Check the size of a canvas, of all frames together and of their raw bytes."""
+        pixels = width_px * height_px
+        self.check("max_pixels", pixels * frames if frames <= 1 else pixels)
+        if frames > 1:
+            self.check("max_canvas_pixels", pixels * frames)
+        self.check("max_raw_bytes", pixels * bytes_per_pixel)
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """A moment on the monotonic clock; a value that is handed down and asked before each dear step."""
+
+    at: float = field(default=float("inf"))
+
+    @classmethod
+    def after(cls, seconds: float) -> Deadline:
+        """The moment ``seconds`` from now."""
+        return cls(time.monotonic() + seconds)
+
+    @property
+    def left_seconds(self) -> float:
+        """Seconds that remain; negative when it has passed."""
+        return self.at - time.monotonic()
+
+    def check(self) -> None:
+        """Raise ``EngineFailed`` (timeout) once it has passed."""
+        if self.left_seconds <= 0:
+            raise EngineFailed("the picture took too long", code=ErrorCode.TIMEOUT)

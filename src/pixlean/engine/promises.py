@@ -1,0 +1,161 @@
+"""The promises a result must keep, checked on the decoded bytes before anyone sees them."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+import numpy as np
+
+from pixlean.domain.errors import PixleanError
+from pixlean.domain.formats import Format
+from pixlean.domain.image import ImageInfo
+from pixlean.domain.limits import Limits
+from pixlean.domain.plan import Trial, TrialKind
+from pixlean.domain.recipe import Recipe
+from pixlean.engine.probe import probe
+from pixlean.engine.registry import codec_for
+from pixlean.imaging.colour import is_srgb
+from pixlean.imaging.contract import Source
+from pixlean.imaging.perception import score_frames
+from pixlean.imaging.pixels import Array, same_pixels, to_rgba8
+
+_SCORED_PIXELS = 1_000_000
+# Below this SSIMULACRA2 a result is not a compressed picture but a wrong one, whatever the quality asked for.
+_WRONG_PICTURE_SCORE = -40.0
+
+
+def original_is_clean(info: ImageInfo, recipe: Recipe) -> bool:
+    """Whether the input itself may be returned: nothing dangerous, nothing private that was to go."""
+    return not info.dangerous and not (recipe.strip_metadata and info.metadata)
+
+
+def broken_promise(source: Source, made: bytes, trial: Trial, recipe: Recipe) -> tuple[str | None, float | None]:
+    """The first promise that ``made`` breaks, or ``None``; and its SSIMULACRA2 where it was computed."""
+    before = source.info
+    try:
+        after = probe(made, Limits(max_chunks=1_000_000, max_jpeg_scans=10_000))
+    except PixleanError as error:
+        return f"the result's header is not valid: {error.message}", None
+    said = _header_promise(before, after, trial, recipe)
+    if said:
+        return said, None
+    if before.format in (Format.SVG, Format.SVGZ):
+        return None, None  # the codec rendered and compared already, and sanitised its own result
+    return _pixel_promise(source, made, trial)
+
+
+def _header_promise(before: ImageInfo, after: ImageInfo, trial: Trial, recipe: Recipe) -> str | None:
+    still_format = {before.format, after.format} == {Format.PNG, Format.APNG} and before.frames == 1
+    if after.format is not before.format and not still_format:
+        return "another format"
+    upright = getattr(codec_for(before.format), "UPRIGHT", False)
+    if not upright and before.orientation != after.orientation:
+        return "another orientation"
+    if before.displayed_px != after.displayed_px:
+        return "another size"
+    if (before.frames, before.pages) != (after.frames, after.pages):
+        return "another number of frames or pages"
+    if before.durations_ms != after.durations_ms:
+        return "other frame durations"
+    if (before.loop_count or 0) != (after.loop_count or 0) or (before.loop_count is None) != (after.loop_count is None):
+        return "another loop count"
+    if recipe.strip_metadata and after.metadata:
+        return f"still has {', '.join(sorted(after.metadata))}"
+    if not recipe.strip_metadata and before.metadata - after.metadata - {"thumbnail"}:
+        return f"lost {', '.join(sorted(before.metadata - after.metadata))}"
+    if before.icc and after.icc != before.icc and not (after.icc is None and is_srgb(before.icc)):
+        return "lost its colour profile"
+    if before.bit_depth > 8 and after.bit_depth != before.bit_depth:
+        return "another bit depth"
+    if after.dangerous:
+        return "still dangerous"
+    return None
+
+
+def _pixel_promise(source: Source, made: bytes, trial: Trial) -> tuple[str | None, float | None]:
+    codec = codec_for(source.info.format)
+    frames = getattr(codec, "frames", None)
+    lossless = trial.lossless
+    if trial.kind is TrialKind.REPACK and trial.method == "metadata-strip" and source.info.frames > 1:
+        pass
+    worst: float | None = None
+    kept = source.__dict__.get("picture")
+    originals = kept.frames if kept is not None else frames(source.data)  # type: ignore[misc]
+    number = 0
+    try:
+        for left, right in zip_longest(originals, frames(made)):  # type: ignore[misc]
+            if left is None or right is None:
+                return "another number of decoded frames", worst
+            if lossless:
+                if not same_pixels(left, right):
+                    return "pixels changed in a lossless method", worst
+            elif number % _step(source.info.frames) == 0:
+                said = _looks_wrong(left, right)
+                if said:
+                    return said, worst
+                if trial.floor_score is not None:
+                    score = _score(left, right)
+                    worst = score if worst is None else min(worst, score)
+                    if worst < trial.floor_score:
+                        return f"scores {worst:.1f}, below {trial.floor_score:.0f}", worst
+            number += 1
+    except PixleanError as error:
+        return f"the result does not decode: {error.message}", worst
+    return None, worst
+
+
+def _step(frames: int) -> int:
+    """Every frame of short animations is looked at closely, every n-th of long ones."""
+    return max(1, frames // 12)
+
+
+def _looks_wrong(left: Array, right: Array) -> str | None:
+    """A cheap check that nothing went grossly wrong: alpha, size and 16x16 means of both pictures."""
+    if left.shape[:2] != right.shape[:2]:
+        return "another size of a decoded frame"
+    a, b = to_rgba8(left) if left.ndim < 3 or left.shape[2] != 4 else left, right
+    if left.dtype != right.dtype and np.uint16 in (left.dtype, right.dtype):
+        return "another depth of a decoded frame"
+    return _means_differ(left, right)
+
+
+def _means_differ(left: Array, right: Array) -> str | None:
+    import cv2
+
+    if left.shape != right.shape:
+        left, right = to_rgba8(left), to_rgba8(right)
+    side = (min(16, left.shape[1]), min(16, left.shape[0]))
+    scale = 255.0 / 65535.0 if left.dtype == np.uint16 else 1.0
+    means = [
+        cv2.resize(np.ascontiguousarray(shown, dtype=shown.dtype), side, interpolation=cv2.INTER_AREA).astype(np.float32) * scale
+        for shown in (left, right)
+    ]
+    if means[0].ndim == 3 and means[0].shape[2] == 4:
+        means = [np.dstack([shown[..., :3] * (shown[..., 3:] / 255.0), shown[..., 3:]]) for shown in means]
+    worst = float(np.abs(means[0] - means[1]).max())
+    return f"a region is off by {worst:.0f} of 255" if worst > 40 else None
+
+
+def _score(left: Array, right: Array) -> float:
+    """SSIMULACRA2 on the whole picture, or on a central band of up to a megapixel of a large one."""
+    if left.dtype == np.uint16 and int(left.max()) < 4096:
+        return 100.0
+    rows, columns = left.shape[:2]
+    if rows * columns > 2 * _SCORED_PIXELS:
+        left, right = _mosaic(left), _mosaic(right)
+    return score_frames(left, right)
+
+
+def _mosaic(frame: Array) -> Array:
+    """Sixteen 256-pixel tiles on a 4x4 grid of the picture, as one 1024-pixel picture."""
+    rows, columns = frame.shape[:2]
+    if min(rows, columns) < 1024:
+        side = max(1, _SCORED_PIXELS // min(rows, columns))
+        start = (max(rows, columns) - side) // 2
+        cut = slice(start, start + side)
+        return frame[cut] if rows >= columns else frame[:, cut]
+    tops = [round(at) for at in np.linspace(0, rows - 256, 4)]
+    lefts = [round(at) for at in np.linspace(0, columns - 256, 4)]
+    return np.concatenate(
+        [np.concatenate([frame[top : top + 256, left : left + 256] for left in lefts], axis=1) for top in tops]
+    )

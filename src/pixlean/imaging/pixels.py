@@ -1,0 +1,123 @@
+"""Decoded pictures as arrays, and the questions that are asked of them."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from pixlean.domain.errors import BadImage
+
+Image.MAX_IMAGE_PIXELS = None  # our own limits are checked from the header, before Pillow sees the file
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Decoded frames: arrays of (rows, columns) or (rows, columns, channels), uint8, uint16 or float.
+
+    Channels are grey, grey+alpha, RGB, RGBA or CMYK as ``mode`` says.
+    """
+
+    frames: tuple[Array, ...]
+    mode: str
+    durations_ms: tuple[int, ...] = ()
+    loop_count: int | None = None
+
+    @property
+    def first(self) -> Array:
+        """The first frame."""
+        return self.frames[0]
+
+    @property
+    def size_px(self) -> tuple[int, int]:
+        """Width and height of the first frame."""
+        return int(self.first.shape[1]), int(self.first.shape[0])
+
+
+def open_with_pillow(data: bytes, pillow_format: str) -> Image.Image:
+    """Open bytes with one named Pillow plug-in and no other.
+
+    Raises ``BadImage`` where the plug-in refuses; every way it has of doing so is caught here.
+    """
+    try:
+        return Image.open(io.BytesIO(data), formats=[pillow_format])
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadImage(f"the {pillow_format} data does not decode") from error
+
+
+def load_pixels(image: Image.Image) -> Image.Image:
+    """Decode all pixels of an opened Pillow image, or raise ``BadImage``."""
+    try:
+        image.load()
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise BadImage(f"the {image.format or 'image'} data does not decode") from error
+    return image
+
+
+def has_alpha(image: Image.Image) -> bool:
+    """Whether a Pillow image carries transparency in any of its ways."""
+    return image.mode in ("LA", "PA", "RGBA", "La", "RGBa") or "transparency" in image.info
+
+
+def as_rgb_array(image: Image.Image) -> Array:
+    """A Pillow image as L, RGB or RGBA uint8 (palette and transparency resolved), or I;16 as uint16."""
+    if image.mode in ("L", "RGB", "RGBA", "CMYK"):
+        return np.asarray(image) if "transparency" not in image.info else np.asarray(image.convert("RGBA"))
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "1":
+        return np.asarray(image.convert("L"))
+    if image.mode == "LA":
+        return np.asarray(image.convert("RGBA"))
+    if image.mode in ("I", "F"):
+        return np.asarray(image)
+    return np.asarray(image.convert("RGBA" if has_alpha(image) else "RGB"))
+
+
+def to_rgba8(frame: Array) -> NDArray[np.uint8]:
+    """Any frame as 8-bit RGBA, for looking at: 16 bit is scaled down, grey is spread."""
+    array = frame
+    if array.dtype == np.uint16:
+        array = (array >> 8).astype(np.uint8)
+    elif array.dtype != np.uint8:
+        span = float(array.max() - array.min()) or 1.0
+        array = ((array - array.min()) * (255.0 / span)).astype(np.uint8)
+    if array.ndim == 2:
+        array = np.stack([array] * 3, axis=-1)
+    channels = array.shape[2]
+    if channels == 1:
+        array = np.concatenate([array] * 3, axis=-1)
+    elif channels == 2:
+        array = np.concatenate([array[..., :1]] * 3 + [array[..., 1:]], axis=-1)
+    if array.shape[2] == 3:
+        opaque = np.full((*array.shape[:2], 1), 255, np.uint8)
+        array = np.concatenate([array, opaque], axis=-1)
+    return np.ascontiguousarray(array[..., :4], dtype=np.uint8)
+
+
+def same_pixels(a: Array, b: Array) -> bool:
+    """Whether two frames look exactly the same: equal, or equal wherever they are not fully transparent."""
+    if a.shape == b.shape and a.dtype == b.dtype and np.array_equal(a, b):
+        return True
+    if a.shape[:2] != b.shape[:2] or (a.dtype != b.dtype and np.uint16 in (a.dtype, b.dtype)):
+        return False
+    left, right = to_rgba8(a), to_rgba8(b)
+    visible = left[..., 3:] != 0
+    return bool(np.array_equal(left[..., 3], right[..., 3]) and np.array_equal(left * visible, right * visible))
+
+
+def is_opaque(frame: Array) -> bool:
+    """Whether a frame has no alpha channel or one that is fully opaque."""
+    if frame.ndim == 2 or frame.shape[2] in (1, 3):
+        return True
+    full = 65535 if frame.dtype == np.uint16 else 255
+    return bool((frame[..., -1] == full).all())

@@ -1,0 +1,186 @@
+"""TIFF directories as values: read every IFD with its tags, write them back with other strips.
+
+Byte-exact for whatever it does not understand: tags are carried as raw bytes, nested directories (EXIF, GPS,
+SubIFDs) are read and written recursively, so nothing that points by offset is lost.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+from pixlean.domain.errors import BadImage
+from pixlean.domain.limits import Limits
+
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+_NESTED = {330, 34665, 34853, 40965}
+STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One directory entry: ``kind`` is the TIFF type, ``raw`` its value in the file's byte order."""
+
+    number: int
+    kind: int
+    count: int
+    raw: bytes
+    nested: tuple[Directory, ...] = ()
+
+
+@dataclass(frozen=True)
+class Directory:
+    """One IFD: its tags by number, and the bytes of its strips or tiles."""
+
+    order: str
+    tags: dict[int, Tag]
+    blocks: tuple[bytes, ...] = ()
+
+    def numbers(self, tag: int, default: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """The integer values of a tag."""
+        entry = self.tags.get(tag)
+        if entry is None:
+            return default
+        code = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 7: "B"}.get(entry.kind)
+        if code is None:
+            return default
+        return struct.unpack(f"{self.order}{entry.count}{code}", entry.raw)
+
+    def number(self, tag: int, default: int) -> int:
+        """The first integer value of a tag."""
+        found = self.numbers(tag)
+        return found[0] if found else default
+
+    def with_numbers(self, tag: int, values: tuple[int, ...], *, kind: int = 4) -> Directory:
+        """The directory with a tag set to integers (type 3 is 16 bit, 4 is 32 bit)."""
+        code = {3: "H", 4: "I"}[kind]
+        entry = Tag(tag, kind, len(values), struct.pack(f"{self.order}{len(values)}{code}", *values))
+        return replace(self, tags={**self.tags, tag: entry})
+
+    def without(self, *tags: int) -> Directory:
+        """The directory without some tags."""
+        return replace(self, tags={number: entry for number, entry in self.tags.items() if number not in tags})
+
+
+def read(data: bytes, limits: Limits) -> tuple[Directory, ...]:
+    """All pages. Raises ``BadImage`` on a structure that does not hold; BigTIFF is refused."""
+    order = "<" if data[:2] == b"II" else ">"
+    if data[2:4] in (b"+\0", b"\0+"):
+        raise BadImage("BigTIFF is not supported")
+    if len(data) < 8:
+        raise BadImage("the TIFF has no header")
+    at = struct.unpack_from(order + "I", data, 4)[0]
+    pages: list[Directory] = []
+    seen: set[int] = set()
+    while at:
+        if at in seen:
+            raise BadImage("the TIFF's directories run in a circle")
+        seen.add(at)
+        limits.check("max_pages", len(seen))
+        page, at = _read_directory(data, at, order, limits, 0, seen)
+        pages.append(page)
+    if not pages:
+        raise BadImage("the TIFF has no page")
+    return tuple(pages)
+
+
+def _read_directory(
+    data: bytes, at: int, order: str, limits: Limits, depth: int, seen: set[int]
+) -> tuple[Directory, int]:
+    if at + 2 > len(data):
+        raise BadImage("the TIFF ends before its directory")
+    count = struct.unpack_from(order + "H", data, at)[0]
+    if not count or at + 2 + 12 * count > len(data):
+        raise BadImage("the TIFF ends inside its directory")
+    tags: dict[int, Tag] = {}
+    for index in range(count):
+        entry = at + 2 + 12 * index
+        number, kind, values = struct.unpack_from(order + "HHI", data, entry)
+        size = _SIZES.get(kind, 0) * values
+        if not size:
+            continue
+        start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
+        if start + size > len(data):
+            if number in (STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS, 256, 257, 258):
+                raise BadImage("the TIFF ends inside a tag")
+            continue
+        tags[number] = Tag(number, kind, values, data[start : start + size], ())
+        if number in _NESTED and kind in (4, 13) and depth < 4 and values <= 16:
+            tags[number] = replace(tags[number], nested=_read_nested(data, tags[number], order, limits, depth, seen))
+    after = at + 2 + 12 * count
+    following = struct.unpack_from(order + "I", data, after)[0] if after + 4 <= len(data) else 0
+    return _with_blocks(data, Directory(order, tags)), following
+
+
+def _read_nested(
+    data: bytes, tag: Tag, order: str, limits: Limits, depth: int, seen: set[int]
+) -> tuple[Directory, ...]:
+    found = []
+    for offset in struct.unpack(f"{order}{tag.count}I", tag.raw):
+        if offset in seen:
+            continue
+        seen.add(offset)
+        limits.check("max_pages", len(seen))
+        try:
+            found.append(_read_directory(data, offset, order, limits, depth + 1, seen)[0])
+        except BadImage:
+            continue  # a broken EXIF directory is no reason to refuse the picture
+    return tuple(found)
+
+
+def _with_blocks(data: bytes, page: Directory) -> Directory:
+    for offsets_tag, counts_tag in ((STRIP_OFFSETS, STRIP_COUNTS), (TILE_OFFSETS, TILE_COUNTS)):
+        offsets, counts = page.numbers(offsets_tag), page.numbers(counts_tag)
+        if offsets and not counts and len(offsets) == 1:
+            counts = (len(data) - offsets[0],)
+        if offsets and len(offsets) == len(counts):
+            if sum(counts) > 4 * len(data):
+                raise BadImage("the TIFF's strips lie on top of each other")
+            return replace(page, blocks=tuple(data[at : at + size] for at, size in zip(offsets, counts, strict=True)))
+    return page
+
+
+def write(pages: tuple[Directory, ...]) -> bytes:
+    """A classic TIFF of the pages, blocks first in page order, every directory on a word boundary."""
+    order = pages[0].order
+    out = bytearray((b"II*\0" if order == "<" else b"MM\0*") + b"\0\0\0\0")
+    link = 4
+    for page in pages:
+        at, following = _write_directory(out, page)
+        struct.pack_into(order + "I", out, link, at)
+        link = following
+    return bytes(out)
+
+
+def _write_directory(out: bytearray, page: Directory) -> tuple[int, int]:
+    """Append a directory; where it begins, and where its link to the next one stands."""
+    order = page.order
+    tags = dict(page.tags)
+    if page.blocks:
+        offsets = []
+        for block in page.blocks:
+            out += b"\0" * (len(out) & 1)
+            offsets.append(len(out))
+            out += block
+        at_tag, size_tag = (TILE_OFFSETS, TILE_COUNTS) if TILE_OFFSETS in tags else (STRIP_OFFSETS, STRIP_COUNTS)
+        sizes = tuple(len(block) for block in page.blocks)
+        tags = page.with_numbers(at_tag, tuple(offsets)).with_numbers(size_tag, sizes).tags
+    for number, tag in tags.items():
+        if tag.nested:
+            starts = tuple(_write_directory(out, nested)[0] for nested in tag.nested)
+            raw = struct.pack(f"{order}{len(starts)}I", *starts)
+            tags[number] = Tag(number, 4, len(starts), raw)
+    entries = bytearray()
+    for number in sorted(tags):
+        tag = tags[number]
+        entries += struct.pack(order + "HHI", number, tag.kind, tag.count)
+        if len(tag.raw) <= 4:
+            entries += tag.raw.ljust(4, b"\0")
+        else:
+            out += b"\0" * (len(out) & 1)
+            entries += struct.pack(order + "I", len(out))
+            out += tag.raw
+    out += b"\0" * (len(out) & 1)
+    start = len(out)
+    out += struct.pack(order + "H", len(tags)) + entries + b"\0\0\0\0"
+    return start, len(out) - 4

@@ -1,0 +1,1 @@
+"""Other people's code, unchanged: svgo 4.1.0 (MIT), the browser build of its npm package."""

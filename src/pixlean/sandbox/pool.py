@@ -1,0 +1,307 @@
+"""The parent's side: children wait ready, take one job each, are replaced at once; imports no codec."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass, field
+
+import msgspec
+
+from pixlean.domain.errors import EngineFailed, ErrorCode, PixleanError, Unavailable, error_for
+from pixlean.domain.formats import Format, detect
+from pixlean.domain.limits import Limits
+from pixlean.domain.recipe import Recipe
+from pixlean.sandbox import wire
+
+_POISON_DEATHS, _POISON_SECONDS = 2, 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How many children there are and what each may use."""
+
+    slots: int = field(default_factory=lambda: os.cpu_count() or 1)
+    timeout_seconds: float = 60.0
+    memory_bytes: int = 1536 << 20
+    memory_budget_bytes: int = 2 << 30
+    required: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What a child made, with its evidence."""
+
+    data: bytes
+    format: Format
+    method: str
+    score: float | None
+    seconds: dict[str, float]
+    evidence: tuple[tuple[str, int | None, str | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Child:
+    pid: int
+    handle: int
+    channel: socket.socket
+
+    def kill(self) -> None:
+        """End the child, if it still lives, and let go of it."""
+        with contextlib.suppress(ProcessLookupError, OSError):
+            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
+        with contextlib.suppress(OSError):
+            os.close(self.handle)
+        self.channel.close()
+
+
+class _Budget:
+    """Bytes of decoded pixels that all running jobs may hold together."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._used = 0
+        self._changed = asyncio.Condition()
+
+    @contextlib.asynccontextmanager
+    async def hold(self, size: int) -> AsyncIterator[None]:
+        """Wait until ``size`` bytes are free; one job that is larger than the whole budget runs alone."""
+        size = min(size, self._total)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._used + size <= self._total)
+            self._used += size
+        try:
+            yield
+        finally:
+            self._used -= size
+            async with self._changed:
+                self._changed.notify_all()
+
+
+class Pool:
+    """A zygote and the children that wait ready. One per server process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tools: dict[str, bool] = {}
+        self.versions: dict[str, str] = {}
+        self.layers: dict[str, bool] = {}
+        self._zygote: asyncio.subprocess.Process | None = None
+        self._control: socket.socket | None = None
+        self._ordering = asyncio.Lock()
+        self._ready: asyncio.Queue[_Child] = asyncio.Queue()
+        self._making: set[asyncio.Task[None]] = set()
+        self._budget = _Budget(settings.memory_budget_bytes)
+        self._deaths: OrderedDict[bytes, list[float]] = OrderedDict()
+        self._closing = False
+
+    async def start(self) -> None:
+        """Start the zygote and fill the row of waiting children. Raises ``Unavailable`` where that fails."""
+        await self._start_zygote()
+        if self.settings.required and not all(self.layers.values()):
+            missing = ", ".join(name for name, on in self.layers.items() if not on)
+            await self.stop()
+            raise Unavailable(f"REQUIRE_SANDBOX is set and this kernel lacks: {missing}")
+        for _ in range(self.settings.slots):
+            self._replace()
+
+    async def _start_zygote(self) -> None:
+        ours, theirs = wire.socket_pair()
+        environment = {
+            **{key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH")},
+            "VIPS_CONCURRENCY": "1", "VIPS_BLOCK_UNTRUSTED": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
+        }  # fmt: skip
+        arguments = (str(self.settings.memory_bytes), str(self.settings.timeout_seconds))
+        self._zygote = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "pixlean.sandbox.child", str(theirs.fileno()), *arguments,
+            pass_fds=(theirs.fileno(),), env=environment, stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+        ours.setblocking(False)
+        self._control = ours
+        packet, _ = await self._receive(ours, 120.0)
+        hello = wire.decode(packet) if packet else None
+        if not isinstance(hello, wire.Hello):
+            raise Unavailable("the encoding processes did not start")
+        self.tools, self.versions, self.layers = hello.tools, hello.versions, hello.layers
+
+    async def stop(self) -> None:
+        """End every child and the zygote."""
+        self._closing = True
+        for task in list(self._making):
+            task.cancel()
+        while not self._ready.empty():
+            self._ready.get_nowait().kill()
+        if self._control is not None:
+            self._control.close()
+        if self._zygote is not None and self._zygote.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                self._zygote.kill()
+            await self._zygote.wait()
+
+    def _replace(self) -> None:
+        """Order one more waiting child, in the background."""
+        if self._closing:
+            return
+        task = asyncio.ensure_future(self._make_ready())
+        self._making.add(task)
+        task.add_done_callback(self._making.discard)
+
+    async def _make_ready(self) -> None:
+        for pause in (0.0, 0.2, 1.0, 3.0):
+            await asyncio.sleep(pause)
+            try:
+                self._ready.put_nowait(await self._fork(tool=False))
+                return
+            except (OSError, Unavailable, TimeoutError):
+                await self._revive()
+
+    async def _revive(self) -> None:
+        """Start another zygote where the old one is gone."""
+        async with self._ordering:
+            if self._closing or (self._zygote is not None and self._zygote.returncode is None):
+                return
+            await self._start_zygote()
+
+    async def _fork(self, *, tool: bool) -> _Child:
+        ours, theirs = wire.socket_pair()
+        ours.setblocking(False)
+        try:
+            async with self._ordering:
+                if self._control is None:
+                    raise Unavailable("the encoding processes are not running")
+                wire.send(self._control, b"tool" if tool else b"plain", (theirs.fileno(),))
+                packet, handles = await self._receive(self._control, 10.0)
+            if not packet or not handles:
+                raise Unavailable("the encoding processes are not answering")
+            child = _Child(int(packet), handles[0], ours)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        packet, _ = await self._receive(ours, 10.0)
+        if not packet:
+            child.kill()
+            raise Unavailable("an encoding process did not start")
+        return child
+
+    @staticmethod
+    async def _receive(end: socket.socket, seconds: float) -> tuple[bytes, list[int]]:
+        """One packet with its descriptors, without blocking the loop."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(seconds):
+            while True:
+                try:
+                    return wire.receive(end)
+                except BlockingIOError:
+                    arrived = loop.create_future()
+                    loop.add_reader(end.fileno(), lambda: arrived.done() or arrived.set_result(None))
+                    try:
+                        await arrived
+                    finally:
+                        loop.remove_reader(end.fileno())
+                except ConnectionResetError:
+                    return b"", []
+
+    async def _take(self, *, tool: bool) -> _Child:
+        if tool:
+            return await self._fork(tool=True)
+        async with asyncio.timeout(30):
+            child = await self._ready.get()
+        self._replace()
+        return child
+
+    async def compress(self, given: int, recipe: Recipe, limits: Limits) -> Work:
+        """Have a child compress the picture in the file ``given``.
+
+        Raises the child's own error, ``EngineFailed`` where it died (``child_died``) or took too long (``timeout``),
+        and ``BadImage`` (``poisoned_input``) for bytes that killed two children in the last minutes. Cancelling
+        kills the child.
+        """
+        size = os.fstat(given).st_size
+        head = os.pread(given, 1 << 16, 0)
+        fingerprint = hashlib.blake2b(wire.read_all(given, size), digest_size=16).digest() if self._deaths else None
+        if fingerprint is not None:
+            self._refuse_poison(fingerprint)
+        needs_tool = self.tools.get("gifsicle", False) and detect(head) is Format.GIF
+        child = await self._take(tool=needs_tool)
+        result = wire.memory_file("result")
+        try:
+            return await self._converse(child, given, result, recipe, limits)
+        except PixleanError as error:
+            if error.code is ErrorCode.CHILD_DIED:
+                self._remember_death(hashlib.blake2b(wire.read_all(given, size), digest_size=16).digest())
+            raise
+        finally:
+            os.close(result)
+            child.kill()
+
+    async def _converse(self, child: _Child, given: int, result: int, recipe: Recipe, limits: Limits) -> Work:
+        seconds = self.settings.timeout_seconds
+        job = wire.Job(
+            quality=recipe.quality, strip_metadata=recipe.strip_metadata, progressive_jpeg=recipe.progressive_jpeg,
+            png_lossy=recipe.png_lossy, max_reduction=recipe.max_reduction, limits=asdict(limits), seconds=seconds,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(seconds + 1):
+                wire.send(child.channel, wire.encode(job), (given, result))
+                frame = await self._frame(child, seconds + 1)
+                if isinstance(frame, wire.Probed):
+                    async with self._budget.hold(frame.raw_bytes):
+                        wire.send(child.channel, b"go")
+                        frame = await self._frame(child, seconds + 1)
+        except TimeoutError:
+            raise EngineFailed(
+                f"the image took longer than {seconds:.0f} seconds", code=ErrorCode.TIMEOUT, facts={"limit": seconds}
+            ) from None
+        except OSError as error:
+            raise EngineFailed("the encoding process died", code=ErrorCode.CHILD_DIED) from error
+        if isinstance(frame, wire.Failed):
+            code = ErrorCode(frame.code) if frame.code in set(ErrorCode) else ErrorCode.ENGINE_FAILED
+            raise error_for(code, frame.message, frame.facts)
+        if not isinstance(frame, wire.Done) or os.fstat(result).st_size != frame.size:
+            raise EngineFailed("the encoding process answered with something else", code=ErrorCode.CHILD_DIED)
+        return Work(
+            data=wire.read_all(result, frame.size),
+            format=Format(frame.format),
+            method=frame.method,
+            score=frame.score,
+            seconds=frame.seconds,
+            evidence=tuple(frame.evidence),
+        )
+
+    async def _frame(self, child: _Child, seconds: float) -> wire.Frame:
+        packet, descriptors = await self._receive(child.channel, seconds)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if not packet:
+            raise EngineFailed("the encoding process died", code=ErrorCode.CHILD_DIED)
+        try:
+            return wire.decode(packet)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise EngineFailed("the encoding process answered with garbage", code=ErrorCode.CHILD_DIED) from error
+
+    def _refuse_poison(self, fingerprint: bytes) -> None:
+        now = time.monotonic()
+        for known, times in list(self._deaths.items()):
+            if now - times[-1] > _POISON_SECONDS:
+                del self._deaths[known]
+        if len(self._deaths.get(fingerprint, ())) >= _POISON_DEATHS:
+            raise error_for(
+                ErrorCode.POISONED_INPUT, "these bytes ended two encoding processes and are refused for some minutes"
+            )
+
+    def _remember_death(self, fingerprint: bytes) -> None:
+        self._deaths.setdefault(fingerprint, []).append(time.monotonic())
+        while len(self._deaths) > 1000:
+            self._deaths.popitem(last=False)

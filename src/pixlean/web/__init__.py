@@ -1,0 +1,1 @@
+"""HTTP: the application, bodies that are capped while they stream in, and the dialects."""

@@ -1,0 +1,77 @@
+"""The application: all dialects' routes on one port, every error in the words of the dialect that owns the path."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.web.contract import Dialect, Services, Settings
+from pixlean.web.dialects import native
+from pixlean.web.middleware import RequestId
+
+# The native dialect owns every path that no other one claims, so it stands last.
+DIALECTS: tuple[Dialect, ...] = (native,)  # type: ignore[assignment]
+
+
+def dialect_for(path: str) -> Dialect:
+    """The dialect whose prefix begins the path."""
+    for dialect in DIALECTS:
+        if any(path.startswith(prefix) for prefix in dialect.PREFIXES):
+            return dialect
+    return DIALECTS[-1]
+
+
+def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]], settings: Settings) -> FastAPI:
+    """The ASGI application; ``open_services`` is entered at start-up and left at the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_services() as opened:
+            app.state.services = opened
+            yield
+
+    app = FastAPI(
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        middleware=[
+            Middleware(RequestId, show_crash=_show_crash),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(settings.allowed_origins),
+                allow_methods=["GET", "POST", "OPTIONS"],
+                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                expose_headers=["*"],
+            ),
+        ],
+        exception_handlers={HTTPException: _show_http, PixleanError: _show_ours},  # type: ignore[dict-item]
+    )
+    for dialect in DIALECTS:
+        app.router.routes.extend(dialect.ROUTES)
+    return app
+
+
+async def _show_ours(request: Request, error: PixleanError) -> Response:
+    return dialect_for(request.url.path).show_error(error)
+
+
+async def _show_http(request: Request, error: HTTPException) -> Response:
+    code = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}.get(error.status_code, ErrorCode.INVALID_REQUEST)
+    words = {ErrorCode.NOT_FOUND: "there is nothing at this path", ErrorCode.METHOD_NOT_ALLOWED: "this path does not take that method"}
+    response = dialect_for(request.url.path).show_error(PixleanError(words.get(code, "the request is not valid"), code=code))
+    for name, value in (error.headers or {}).items():
+        response.headers[name] = value
+    return response
+
+
+def _show_crash(path: str) -> Response:
+    return dialect_for(path).show_error(PixleanError("something went wrong on our side", code=ErrorCode.INTERNAL))

@@ -1,0 +1,11 @@
+"""The native dialect: the API of Pare, on ``/``, ``/optimize`` and ``/health``."""
+
+from __future__ import annotations
+
+from pixlean.web.dialects.native.errors import ERRORS, show_error
+from pixlean.web.dialects.native.routes import ROUTES
+
+NAME = "native"
+PREFIXES = ("/",)
+
+__all__ = ["ERRORS", "NAME", "PREFIXES", "ROUTES", "show_error"]

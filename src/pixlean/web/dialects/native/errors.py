@@ -1,0 +1,46 @@
+"""Our codes in the native dialect's words: status and ``error``."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+from pixlean.domain.errors import ErrorCode, PixleanError
+
+ERRORS: dict[ErrorCode, tuple[int, str]] = {
+    ErrorCode.INVALID_REQUEST: (400, "bad_request"),
+    ErrorCode.MALFORMED_BODY: (400, "bad_request"),
+    ErrorCode.NOT_FOUND: (404, "not_found"),
+    ErrorCode.METHOD_NOT_ALLOWED: (405, "method_not_allowed"),
+    ErrorCode.BODY_TIMEOUT: (408, "request_timeout"),
+    ErrorCode.UNAUTHORIZED: (401, "unauthorized"),
+    ErrorCode.BODY_TOO_LARGE: (413, "file_too_large"),
+    ErrorCode.IMAGE_TOO_LARGE: (413, "image_too_large"),
+    ErrorCode.UNSUPPORTED_FORMAT: (415, "unsupported_format"),
+    ErrorCode.BAD_IMAGE: (422, "optimization_failed"),
+    ErrorCode.POISONED_INPUT: (422, "optimization_failed"),
+    ErrorCode.SOURCE_BLOCKED: (422, "ssrf_blocked"),
+    ErrorCode.SOURCE_FAILED: (422, "url_fetch_failed"),
+    ErrorCode.DELIVERY_FAILED: (502, "storage_failed"),
+    ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
+    ErrorCode.OVERLOADED: (503, "service_overloaded"),
+    ErrorCode.SHUTTING_DOWN: (503, "service_overloaded"),
+    ErrorCode.TIMEOUT: (500, "tool_timeout"),
+    ErrorCode.CHILD_DIED: (422, "optimization_failed"),
+    ErrorCode.ENGINE_FAILED: (422, "optimization_failed"),
+    ErrorCode.NOT_IMPLEMENTED: (501, "not_implemented"),
+    ErrorCode.INTERNAL: (500, "internal_error"),
+}
+
+
+def show_error(error: PixleanError) -> Response:
+    """``{"success": false, "error", "message", ...facts}`` with the right status."""
+    status, word = ERRORS[error.code]
+    headers = {"Cache-Control": "no-store"}
+    if "retry_after" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after"])
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status in (408, 413):
+        headers["Connection"] = "close"
+    body = {"success": False, "error": word, "message": error.message, **error.facts}
+    return JSONResponse(body, status_code=status, headers=headers)
