@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pixlean.domain import version
+
 if TYPE_CHECKING:
     from pixlean.domain.errors import PixleanError
     from pixlean.domain.image import ImageInfo
     from pixlean.domain.outcome import Outcome
     from pixlean.domain.recipe import Recipe
 
-__version__ = "0.1.0"
+__version__ = version.VERSION
 __all__ = ["ImageInfo", "Outcome", "PixleanError", "Recipe", "__version__", "compress", "probe"]
 _LAZY = {
     "PixleanError": "pixlean.domain.errors",

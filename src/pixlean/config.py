@@ -86,7 +86,9 @@ def load(environ: Mapping[str, str] | None = None) -> Loaded:
         ]
         raise SettingsError("wrong settings:\n  " + "\n  ".join(lines)) from None
     rows = tuple(
-        Row(name, str(getattr(environment, name)), "environment" if name in names else "default", info.description or "")
+        Row(
+            name, str(getattr(environment, name)), "environment" if name in names else "default", info.description or ""
+        )
         for name, info in Environment.model_fields.items()
     )
     return Loaded(environment, rows)

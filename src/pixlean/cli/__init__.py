@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from pixlean import __version__
 from pixlean.cli import config, doctor, optimize, serve
+from pixlean.domain.version import VERSION
 
-app = App(name="pixlean", help="Make pictures smaller and keep them looking the same.", version=__version__)
+app = App(name="pixlean", help="Make pictures smaller and keep them looking the same.", version=VERSION)
 app.command(serve.serve)
 app.command(optimize.optimize)
 app.command(doctor.doctor)

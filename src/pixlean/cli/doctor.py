@@ -22,7 +22,13 @@ def doctor() -> None:
     pool = asyncio.run(look())
     table = Table("part", "state", "note")
     for name, there in pool.tools.items():
-        note = "" if there else "optional: without gifsicle, libvips writes GIFs" if name == "gifsicle" else "not installed"
+        note = (
+            ""
+            if there
+            else "optional: without gifsicle, libvips writes GIFs"
+            if name == "gifsicle"
+            else "not installed"
+        )
         table.add_row(name, "ok" if there else "missing", note)
     for name, there in pool.layers.items():
         table.add_row(f"sandbox: {name}", "on" if there else "off", "" if there else "this kernel lacks it")

@@ -199,7 +199,14 @@ def _show(rows: list[Row]) -> None:
         if row.error:
             table.add_row(row.file, str(row.before_bytes), "", "", f"[red]{row.error}[/red]", f"{row.seconds:.2f}")
         else:
-            table.add_row(row.file, f"{row.before_bytes:,}", f"{row.after_bytes:,}", _percent(row), row.method, f"{row.seconds:.2f}")
+            table.add_row(
+                row.file,
+                f"{row.before_bytes:,}",
+                f"{row.after_bytes:,}",
+                _percent(row),
+                row.method,
+                f"{row.seconds:.2f}",
+            )
     before, after = sum(row.before_bytes for row in rows), sum(row.after_bytes for row in rows)
     total = Row(file="", before_bytes=before, after_bytes=after, method="", seconds=0)
     table.add_section()

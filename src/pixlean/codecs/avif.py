@@ -19,6 +19,7 @@ from pixlean.imaging import isobmff
 from pixlean.imaging.colour import icc_to_keep
 from pixlean.imaging.contract import Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.vips import vips
 
 # libaom's quality that looks like a JPEG of the recipe's quality, from the equal-score tables in docs/measured.md.
 _QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: 0, Strength.LOW: 3}
@@ -58,7 +59,15 @@ def frames(data: bytes) -> Iterator[Array]:
     if _is_deep_still(data):
         yield _decode_deep(data)
         return
-    image = open_with_pillow(data, "AVIF")
+    try:
+        image = open_with_pillow(data, "AVIF")
+        first = load_pixels(image)
+    except BadImage:
+        yield _decode_deep(data)  # libheif reads some files that libavif is too strict for
+        return
+    if getattr(image, "n_frames", 1) == 1:
+        yield np.asarray(first)
+        return
     for number in range(getattr(image, "n_frames", 1)):
         try:
             image.seek(number)
@@ -73,7 +82,7 @@ def _is_deep_still(data: bytes) -> bool:
 
 
 def _decode_deep(data: bytes) -> Array:
-    import pyvips
+    pyvips = vips()
 
     try:
         image = pyvips.Image.heifload_buffer(data)
@@ -120,7 +129,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
 
 
 def _encode_deep(source: Source, quality: int, *, strip: bool) -> bytes:
-    import pyvips
+    pyvips = vips()
 
     image = pyvips.Image.heifload_buffer(source.data)
     made: bytes = image.heifsave_buffer(

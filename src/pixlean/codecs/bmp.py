@@ -18,6 +18,7 @@ from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.vips import vips
 
 _RLE8, _RLE4, _BITFIELDS, _ALPHABITFIELDS = 1, 2, 3, 6
 
@@ -134,7 +135,7 @@ def _exact(pixels: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def _quantised(pixels: Array, dither: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     import io
 
-    import pyvips
+    pyvips = vips()
 
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     made = image.pngsave_buffer(palette=True, Q=100, dither=dither, effort=7, compression=1, filter="none")

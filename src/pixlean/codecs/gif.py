@@ -17,13 +17,17 @@ from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
 from pixlean.imaging.tools import find_tool, run_tool
+from pixlean.imaging.vips import vips
 
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
 
 @dataclass(frozen=True)
 class _Block:
-    """One block of the stream: ``kind`` is ``image``, ``control``, ``comment``, ``text``, ``loop`` or ``application``."""
+    """One block of the stream.
+
+    ``kind`` is ``image``, ``control``, ``comment``, ``text``, ``loop`` or ``application``.
+    """
 
     kind: str
     start: int
@@ -127,7 +131,8 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     )
 
 
-_LOSSY = {Strength.HIGH: (80, 128), Strength.MEDIUM: (30, 192)}
+# (lossiness, colours) by strength; the second pair is tried where the first damages the picture.
+_LOSSY = {Strength.HIGH: ((80, 128), (30, 192)), Strength.MEDIUM: ((30, 192), (12, 256))}
 _FALLBACK_ERROR = {Strength.HIGH: 12, Strength.MEDIUM: 6}
 
 
@@ -136,21 +141,7 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     gifsicle = find_tool("gifsicle") is not None
     found: list[Trial] = []
     if recipe.strength in _LOSSY:
-        lossy, colours = _LOSSY[recipe.strength]
-        if gifsicle:
-            method = f"gifsicle --lossy={lossy} --colors={colours}"
-            parameters: dict[str, int] = {"lossy": lossy, "colours": colours}
-        else:
-            method, parameters = "libvips gif", {"error": _FALLBACK_ERROR[recipe.strength]}
-        found.append(
-            Trial(
-                kind=TrialKind.ENCODE,
-                method=method,
-                why="small errors that LZW likes",
-                parameters=MappingProxyType(parameters),
-                must_gain=0.03,
-            )
-        )
+        found += _lossy_with_gifsicle(recipe.strength) if gifsicle else [_lossy_with_libvips(recipe.strength)]
     if gifsicle:
         found.append(
             Trial(
@@ -163,6 +154,30 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
             )
         )
     return (*found, _STRIP)
+
+
+def _lossy_with_gifsicle(strength: Strength) -> list[Trial]:
+    return [
+        Trial(
+            kind=TrialKind.ENCODE,
+            method=f"gifsicle --lossy={lossy} --colors={colours}",
+            why="small errors that LZW likes",
+            parameters=MappingProxyType({"lossy": lossy, "colours": colours}),
+            must_gain=0.03,
+            unless_below=0.97,
+        )
+        for lossy, colours in _LOSSY[strength]
+    ]
+
+
+def _lossy_with_libvips(strength: Strength) -> Trial:
+    return Trial(
+        kind=TrialKind.ENCODE,
+        method="libvips gif",
+        why="pixels that hardly change between frames",
+        parameters=MappingProxyType({"error": _FALLBACK_ERROR[strength]}),
+        must_gain=0.03,
+    )
 
 
 _STRIP = Trial(
@@ -199,7 +214,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     tool = find_tool("gifsicle")
     if tool is None:
         raise DropTrial("gifsicle is not installed")
-    argv = [tool, "--no-warnings", "--no-ignore-errors", "-O3", "--no-app-extensions"]
+    argv = [tool, "--no-warnings", "--no-ignore-errors", "-O3", "-Okeep-empty", "--no-app-extensions"]
     if recipe.strip_metadata:
         argv += ["--no-comments", "--no-names"]
     else:
@@ -221,7 +236,7 @@ def _select_blocks(data: bytes, *, strip: bool) -> bytes:
 
 
 def _with_libvips(source: Source, error: int) -> bytes:
-    import pyvips
+    pyvips = vips()
 
     if not source.data:
         raise DropTrial("nothing to encode")

@@ -21,6 +21,7 @@ from pixlean.imaging.colour import icc_to_keep
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture
 
+UPRIGHT = True
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
 _FLOOR = {Strength.HIGH: 45.0, Strength.MEDIUM: 60.0, Strength.LOW: 78.0}
 # x265's scale lies below JPEG's: quality 60 there looks like 72 here (equal-score tables, docs/measured.md).
@@ -110,7 +111,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         out,
         quality=quality,
         chroma=420 if quality < 80 else 444,
-        enc_params={"preset": "medium", "x265:pools": "none", "threads": "1"},
+        enc_params={"preset": "medium"},
         **extra,
     )
     return out.getvalue()

@@ -23,12 +23,14 @@ from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.metadata import is_only_orientation, orientation_exif, read_exif
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
 from pixlean.imaging.tools import in_disposable_process
+from pixlean.imaging.vips import vips
 
 _SOF = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 _ARITHMETIC = {0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF}
 _EXIF, _XMP, _XMP_MORE = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"http://ns.adobe.com/xmp/extension/\0"
 _ICC, _PHOTOSHOP, _MPF = b"ICC_PROFILE\0", b"Photoshop 3.0\0", b"MPF\0"
 _GAIN_MAP = re.compile(rb"hdrgm:|HDRGainMap|urn:iso:std:iso:ts:21496")
+_XMP_GPS = re.compile(rb'(exif:GPS\w*)="[^"]*"|<(exif:GPS\w*)>[^<]*</(exif:GPS\w*)>')
 # libjpeg's luminance table at quality 50, in zigzag-free order; its sum gives the scale of a file's own table.
 _BASE_LUMA_SUM = 3689
 
@@ -165,7 +167,9 @@ def _kinds_of(marker: int, payload: bytes) -> set[str]:
     if marker == 0xE1 and payload.startswith(_EXIF):
         return set() if is_only_orientation(payload) else set(read_exif(payload)[1])
     if marker == 0xE1 and payload.startswith((_XMP, _XMP_MORE)):
-        return {"xmp", "gps"} if b"exif:GPS" in payload else {"xmp"}
+        gps = {"gps"} if _XMP_GPS.search(payload) else set[str]()
+        # XMP that describes a gain map is part of the picture: only its GPS fields are private.
+        return gps if _GAIN_MAP.search(payload) else gps | {"xmp"}
     if marker == 0xED:
         return {"iptc"}
     if (marker == 0xE2 and payload.startswith((_ICC, _MPF))) or (marker == 0xEE and payload.startswith(b"Adobe")):
@@ -252,7 +256,7 @@ def _encode(source: Source, trial: Trial) -> bytes:
     if trial.method == "jpegli":
         distance = jpegli.quality_to_distance(min(100, quality + _QUALITY_SHIFT))
         return jpegli.encode(pixels, distance=distance, subsampling=subsampling, progressive=progressive)
-    import pyvips
+    pyvips = vips()
 
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     made: bytes = image.jpegsave_buffer(
@@ -347,9 +351,6 @@ def _end_of_picture(data: bytes, at: int) -> int:
         if data[at + 1] == 0xD9:
             return at
         at += 1
-
-
-_XMP_GPS = re.compile(rb'(exif:GPS\w*)="[^"]*"|<(exif:GPS\w*)>[^<]*</(exif:GPS\w*)>')
 
 
 def _strip_in_place(data: bytes) -> bytes:

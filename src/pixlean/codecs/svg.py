@@ -21,6 +21,7 @@ from pixlean.domain.recipe import Recipe
 from pixlean.imaging import svgsafe
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.vips import vips
 
 _LENGTH = re.compile(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|em|ex|%)?\s*$", re.IGNORECASE)
 # CSS pixels a unit, at the 96 dpi of CSS 2.1.
@@ -73,7 +74,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     )
 
 
-def _size(root: svgsafe.etree._Element) -> tuple[int, int]:
+def _size(root: svgsafe.Element) -> tuple[int, int]:
     """The drawing's size in CSS pixels: width and height, else the viewBox, else CSS's 300 x 150."""
     box = [float(part) for part in re.findall(r"[-+0-9.eE]+", root.get("viewBox") or "") if _is_number(part)]
     sides = []
@@ -83,7 +84,7 @@ def _size(root: svgsafe.etree._Element) -> tuple[int, int]:
             sides.append(float(found.group(1)) * _PIXELS[(found.group(2) or "px").lower()])
         else:
             sides.append(box[2 + index] if len(box) == 4 else default)
-    return tuple(int(min(max(1, round(side)), 1 << 30)) if side == side else 1 for side in sides)  # type: ignore[return-value]
+    return tuple(int(min(max(1, round(side)), 1 << 30)) for side in sides)  # type: ignore[return-value]
 
 
 def _is_number(text: str) -> bool:
@@ -96,7 +97,13 @@ def _is_number(text: str) -> bool:
 def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """svgo, scour where svgo fails or changes the picture, and the sanitised text as it is."""
     return tuple(
-        Trial(kind=TrialKind.REPACK, method=method, why=why, parameters=MappingProxyType({"tool": tool}), unless_below=stop)
+        Trial(
+            kind=TrialKind.REPACK,
+            method=method,
+            why=why,
+            parameters=MappingProxyType({"tool": tool}),
+            unless_below=stop,
+        )
         for method, why, tool, stop in (
             ("svgo", "shorter paths, merged groups", "svgo", None),
             ("scour", "where svgo could not", "scour", 0.999),
@@ -116,7 +123,7 @@ def decode(data: bytes) -> Picture:
 
 
 def _render(text: bytes) -> Array:
-    import pyvips
+    pyvips = vips()
 
     try:
         probe_image = pyvips.Image.svgload_buffer(text, dpi=96, unlimited=True)
@@ -134,17 +141,20 @@ def looks_same(before: Array, after: Array) -> bool:
     ink_before, ink_after = (shown[..., :3] * (shown[..., 3:] > 0) for shown in (before, after))
     delta = np.maximum(np.abs(ink_before.astype(int) - ink_after.astype(int)).max(axis=-1),
                        np.abs(before[..., 3].astype(int) - after[..., 3].astype(int)))  # fmt: skip
-    return float((delta > _DIFFERENT_LEVEL).mean()) <= _DIFFERENT_SHARE
+    return float((np.asarray(delta) > _DIFFERENT_LEVEL).mean()) <= _DIFFERENT_SHARE
 
 
 def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     """Sanitise, minify with the trial's tool, render both and compare."""
     limits = Limits()
     text = _text(source.data, limits)
-    clean = svgsafe.sanitise(text, limits, strip_metadata=recipe.strip_metadata).text
+    safe = svgsafe.sanitise(text, limits, strip_metadata=recipe.strip_metadata)
+    clean, clean_root = safe.text, safe.root
     tool = trial.parameters["tool"]
     made = clean
     if tool != "none":
+        if svgsafe.namespace_of(clean_root) != svgsafe.SVG_NS:
+            raise DropTrial("without its namespace the drawing can't be rendered and compared")
         made = _svgo(clean, strip=recipe.strip_metadata) if tool == "svgo" else _scour(clean)
         # Minifiers are not trusted: what they made is sanitised again and must look the same.
         made = svgsafe.sanitise(made, limits, strip_metadata=recipe.strip_metadata).text
@@ -160,7 +170,7 @@ def _svgo_script() -> str:
     script = resources.files("pixlean.imaging.vendor").joinpath("svgo.browser.js").read_text("utf-8")
     # The file is an ES module; mini-racer evaluates plain scripts, so its exports become a global.
     head, _, tail = script.rpartition("export")
-    return f"{head};globalThis.svgo={tail.strip().rstrip(';')};"
+    return f"(() => {{ {head}; globalThis.svgo = {tail.strip().rstrip(';')}; }})()"
 
 
 _SVGO_CONFIG = """{multipass: true, plugins: [{name: "preset-default", params: {overrides: {

@@ -23,7 +23,7 @@ from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
 from pixlean.imaging.tiffile import Directory
 
-_NONE, _G4, _LZW, _JPEG, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 4, 5, 7, 8, 32773, 32946
+_NONE, _G4, _LZW, _OLD_JPEG, _JPEG, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 4, 5, 6, 7, 8, 32773, 32946
 _PRIVATE = {
     269: "text", 270: "text", 271: "text", 272: "text", 285: "text", 305: "text", 306: "text", 315: "text",
     316: "text", 333: "text", 337: "text", 700: "xmp", 33432: "text", 33723: "iptc", 34377: "iptc",
@@ -73,12 +73,15 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         has_alpha=338 in first.tags,
         icc=icc,
         metadata=frozenset(kinds - {"icc"}),
-        lossless=first.number(259, 1) not in (6, _JPEG),
+        lossless=first.number(259, 1) not in (_OLD_JPEG, _JPEG),
+        keep=frozenset({"coding"} if any(page.number(259, 1) == _OLD_JPEG for page in pages) else ()),
     )
 
 
 def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """Exact packing with and without predictor, and JPEG pages below quality 70."""
+    if info.keep:
+        return (_STRIP,)
     found = [
         Trial(
             kind=TrialKind.REPACK,
@@ -130,7 +133,8 @@ def frames(data: bytes) -> Iterator[Array]:
         except Exception as error:
             raise BadImage("the TIFF has a page that does not decode") from error
         page = load_pixels(image)
-        yield np.asarray(page.convert("RGB") if page.mode in ("P", "YCbCr", "LAB") else page)
+        wanted = {"1": "L", "P": "RGB", "PA": "RGBA", "YCbCr": "RGB", "LAB": "RGB"}.get(page.mode, page.mode)
+        yield np.asarray(page.convert(wanted))
 
 
 def _deep_frames(data: bytes) -> Iterator[Array]:
@@ -154,6 +158,8 @@ def decode(data: bytes) -> Picture:
 def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     """One of the trials above."""
     pages = tiffile.read(source.data, Limits())
+    if source.info.keep:
+        return tiffile.blank(source.data, _doomed(pages)) if recipe.strip_metadata else source.data
     if trial.method == "tiff_jpeg":
         pages = tuple(_as_jpeg(page, int(trial.parameters["quality"] or 60)) for page in pages)
     elif trial.method == "tiff_g4":
@@ -169,8 +175,12 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     return tiffile.write(pages)
 
 
+def _doomed(pages: tuple[Directory, ...]) -> frozenset[int]:
+    return frozenset(tag for page in pages for tag in page.tags if tag in _PRIVATE or tag not in _SHOWN) - {34675}
+
+
 def _stripped(page: Directory) -> Directory:
-    gone = {tag for tag in page.tags if tag in _PRIVATE or tag not in _SHOWN} - {34675}
+    gone = set(_doomed((page,)))
     if 34675 in page.tags and is_srgb(page.tags[34675].raw):
         gone.add(34675)
     return page.without(*gone)
@@ -239,7 +249,7 @@ def _packed(page: Directory, codec: str, *, predictor: bool) -> Directory:
     blocks = _raw_blocks(page)
     if blocks is None:
         return page
-    rows, columns, samples, bits = _block_shape(page)
+    _, columns, samples, bits = _block_shape(page)
     tiled = tiffile.TILE_OFFSETS in page.tags
     if not tiled and page.number(284, 1) == 1 and len(blocks) > 1:
         blocks = [b"".join(blocks)]  # one strip: one dictionary for the whole page

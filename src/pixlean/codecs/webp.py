@@ -20,6 +20,7 @@ from pixlean.imaging.colour import icc_to_keep
 from pixlean.imaging.contract import Source
 from pixlean.imaging.metadata import is_only_orientation, orientation_exif, read_exif
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.vips import vips
 
 _ICC, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _PICTURE = {b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
@@ -197,7 +198,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
 
 
 def _encode_still(pixels: Array, *, lossless: bool, quality: int) -> bytes:
-    import pyvips
+    pyvips = vips()
 
     if lossless:
         out = io.BytesIO()

@@ -7,14 +7,14 @@ import time
 from pixlean.domain.errors import EngineFailed
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline, Limits
-from pixlean.domain.outcome import Attempt, Candidate, Outcome
+from pixlean.domain.outcome import Candidate, Outcome
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.pick import by_preference
 from pixlean.engine.plan import make_plan
 from pixlean.engine.probe import probe
 from pixlean.engine.promises import broken_promise, original_is_clean
 from pixlean.engine.registry import codec_for
-from pixlean.engine.trials import minimum_bytes, run_trials
+from pixlean.engine.trials import Trying, begin, minimum_bytes, run_trials, without
 from pixlean.imaging.contract import Source
 
 
@@ -35,12 +35,9 @@ def compress(
     started = time.perf_counter()
     info = info or probe(data, limits)
     source = Source(codec_for(info.format), data, info)
-    plan = make_plan(info, recipe)
-    candidates, attempts = run_trials(source, plan, recipe, deadline)
-    if original_is_clean(info, recipe):
-        candidates.append(Candidate(data=data, trial=None, rank=0, method="none"))
+    trying = run_trials(source, begin(make_plan(info, recipe)), recipe, deadline)
     encoded = time.perf_counter()
-    winner, score, dropped = _first_that_keeps(source, candidates, recipe, deadline)
+    winner, score, trying = _first_that_keeps(source, trying, recipe, deadline)
     seconds = {"encode": encoded - started, "verify": time.perf_counter() - encoded}
     return Outcome(
         data=winner.data,
@@ -48,36 +45,48 @@ def compress(
         format=info.format,
         method=winner.method,
         original_bytes=len(data),
-        attempts=(*attempts, *dropped),
+        attempts=trying.attempts,
         score=score,
         seconds=seconds,
     )
 
 
 def _first_that_keeps(
-    source: Source, candidates: list[Candidate], recipe: Recipe, deadline: Deadline
-) -> tuple[Candidate, float | None, list[Attempt]]:
-    """The best candidate that survives being decoded and compared with the source."""
-    dropped: list[Attempt] = []
-    info, original_bytes = source.info, len(source.data)
-    least = minimum_bytes(original_bytes, recipe.max_reduction)
-    for candidate in by_preference(candidates):
-        if candidate.trial is None:
+    source: Source, trying: Trying, recipe: Recipe, deadline: Deadline
+) -> tuple[Candidate, float | None, Trying]:
+    """The best candidate that survives being decoded and compared with the source.
+
+    Where the best one breaks a promise, the trials that it had made pointless get their turn.
+    """
+    info = source.info
+    clean = original_is_clean(info, recipe)
+    original = (Candidate(data=source.data, trial=None, rank=0, method="none"),) if clean else ()
+    least = minimum_bytes(len(source.data), recipe.max_reduction)
+    while True:
+        ranked = by_preference([*trying.candidates, *original])
+        if not ranked:
             _check_decodes(source)
-            return candidate, None, dropped
-        if len(candidate.data) > original_bytes and not info.dangerous:
-            dropped.append(Attempt(method=candidate.method, size_bytes=len(candidate.data), dropped="larger"))
-            continue
-        if len(candidate.data) < least and original_is_clean(info, recipe):
-            dropped.append(Attempt(method=candidate.method, size_bytes=len(candidate.data), dropped="over max_reduction"))
-            continue
-        deadline.check()
-        said, score = broken_promise(source, candidate.data, candidate.trial, recipe)
+            dropped = [f"{item.method}: {item.dropped}" for item in trying.attempts]
+            raise EngineFailed(
+                "nothing that keeps its promises could be made of this picture",
+                facts={"format": str(info.format), "dropped": dropped},
+            )
+        best = ranked[0]
+        if best.trial is None:
+            _check_decodes(source)
+            return best, None, trying
+        said: str | None
+        score: float | None = None
+        if len(best.data) > len(source.data) and not info.dangerous:
+            said = "larger than the original"
+        elif len(best.data) < least and clean:
+            said = "over max_reduction"
+        else:
+            deadline.check()
+            said, score = broken_promise(source, best.data, best.trial, recipe)
         if said is None:
-            return candidate, score, dropped
-        dropped.append(Attempt(method=candidate.method, size_bytes=len(candidate.data), dropped=said))
-    _check_decodes(source)
-    raise EngineFailed("nothing that keeps its promises could be made of this picture", facts=_evidence(info, dropped))
+            return best, score, trying
+        trying = run_trials(source, without(trying, best, said), recipe, deadline)
 
 
 def _check_decodes(source: Source) -> None:
@@ -87,7 +96,3 @@ def _check_decodes(source: Source) -> None:
     codec = codec_for(source.info.format)
     for _ in codec.frames(source.data):
         pass
-
-
-def _evidence(info: ImageInfo, dropped: list[Attempt]) -> dict[str, object]:
-    return {"format": str(info.format), "dropped": [f"{item.method}: {item.dropped}" for item in dropped]}

@@ -10,7 +10,7 @@ from pixlean.domain.errors import PixleanError
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
+from pixlean.domain.plan import Trial
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.probe import probe
 from pixlean.engine.registry import codec_for
@@ -74,19 +74,15 @@ def _header_promise(before: ImageInfo, after: ImageInfo, trial: Trial, recipe: R
 
 def _pixel_promise(source: Source, made: bytes, trial: Trial) -> tuple[str | None, float | None]:
     codec = codec_for(source.info.format)
-    frames = getattr(codec, "frames", None)
-    lossless = trial.lossless
-    if trial.kind is TrialKind.REPACK and trial.method == "metadata-strip" and source.info.frames > 1:
-        pass
     worst: float | None = None
     kept = source.__dict__.get("picture")
-    originals = kept.frames if kept is not None else frames(source.data)  # type: ignore[misc]
+    originals = kept.frames if kept is not None else codec.frames(source.data)
     number = 0
     try:
-        for left, right in zip_longest(originals, frames(made)):  # type: ignore[misc]
+        for left, right in zip_longest(originals, codec.frames(made)):
             if left is None or right is None:
                 return "another number of decoded frames", worst
-            if lossless:
+            if trial.lossless:
                 if not same_pixels(left, right):
                     return "pixels changed in a lossless method", worst
             elif number % _step(source.info.frames) == 0:
@@ -113,7 +109,6 @@ def _looks_wrong(left: Array, right: Array) -> str | None:
     """A cheap check that nothing went grossly wrong: alpha, size and 16x16 means of both pictures."""
     if left.shape[:2] != right.shape[:2]:
         return "another size of a decoded frame"
-    a, b = to_rgba8(left) if left.ndim < 3 or left.shape[2] != 4 else left, right
     if left.dtype != right.dtype and np.uint16 in (left.dtype, right.dtype):
         return "another depth of a decoded frame"
     return _means_differ(left, right)
@@ -127,7 +122,10 @@ def _means_differ(left: Array, right: Array) -> str | None:
     side = (min(16, left.shape[1]), min(16, left.shape[0]))
     scale = 255.0 / 65535.0 if left.dtype == np.uint16 else 1.0
     means = [
-        cv2.resize(np.ascontiguousarray(shown, dtype=shown.dtype), side, interpolation=cv2.INTER_AREA).astype(np.float32) * scale
+        cv2.resize(np.ascontiguousarray(shown, dtype=shown.dtype), side, interpolation=cv2.INTER_AREA).astype(
+            np.float32
+        )
+        * scale
         for shown in (left, right)
     ]
     if means[0].ndim == 3 and means[0].shape[2] == 4:

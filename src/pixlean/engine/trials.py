@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pixlean.domain.errors import EngineFailed, ErrorCode
@@ -15,52 +15,64 @@ from pixlean.engine.search import largest_under
 from pixlean.imaging.contract import DropTrial, Source
 
 
-def run_trials(
-    source: Source, plan: Plan, recipe: Recipe, deadline: Deadline
-) -> tuple[list[Candidate], list[Attempt]]:
-    """Every trial's candidate, and what became of each trial."""
-    candidates: list[Candidate] = []
-    attempts: list[Attempt] = []
+@dataclass(frozen=True, kw_only=True)
+class Trying:
+    """How far the trials of a plan have come: candidates so far, evidence, and the trials still to run."""
+
+    candidates: tuple[Candidate, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    left: tuple[tuple[int, Trial], ...] = ()
+
+
+def begin(plan: Plan) -> Trying:
+    """Nothing tried yet."""
+    return Trying(left=tuple(enumerate(plan.trials, 1)))
+
+
+def run_trials(source: Source, trying: Trying, recipe: Recipe, deadline: Deadline) -> Trying:
+    """Run the trials that are left, but for those that the best candidate so far has made pointless."""
+    candidates, attempts, left = list(trying.candidates), list(trying.attempts), []
     original_bytes = len(source.data)
-    for rank, trial in enumerate(plan.trials, 1):
+    for rank, trial in trying.left:
         best = min((len(candidate.data) for candidate in candidates), default=original_bytes)
         if trial.unless_below is not None and best < trial.unless_below * original_bytes:
-            attempts.append(Attempt(method=trial.method, size_bytes=None, dropped="another trial already won"))
+            left.append((rank, trial))
             continue
         deadline.check()
-        try:
-            made = _made(source, trial, recipe)
-        except MemoryError:
+        made, dropped = _attempt(source, trial, recipe)
+        if made is not None and 1 - len(made) / original_bytes < trial.must_gain:
+            dropped = "saves too little for a generation loss"
+        attempts.append(Attempt(method=trial.method, size_bytes=None if made is None else len(made), dropped=dropped))
+        if made is not None and dropped is None:
+            candidates.append(Candidate(data=made, trial=trial, rank=rank, method=trial.method))
+    return Trying(candidates=tuple(candidates), attempts=tuple(attempts), left=tuple(left))
+
+
+def without(trying: Trying, loser: Candidate, dropped: str) -> Trying:
+    """The state after a candidate broke a promise."""
+    attempt = Attempt(method=loser.method, size_bytes=len(loser.data), dropped=dropped)
+    rest = tuple(candidate for candidate in trying.candidates if candidate is not loser)
+    return replace(trying, candidates=rest, attempts=(*trying.attempts, attempt))
+
+
+def _attempt(source: Source, trial: Trial, recipe: Recipe) -> tuple[bytes | None, str | None]:
+    """A trial's bytes, or why there are none: a failed trial is no failed request."""
+    try:
+        return _made(source, trial, recipe), None
+    except MemoryError:
+        raise
+    except DropTrial as said:
+        return None, str(said)
+    except EngineFailed as error:
+        if error.code is ErrorCode.TIMEOUT:
             raise
-        except DropTrial as said:
-            attempts.append(Attempt(method=trial.method, size_bytes=None, dropped=str(said)))
-            continue
-        except EngineFailed as error:
-            if error.code is ErrorCode.TIMEOUT:
-                raise
-            attempts.append(Attempt(method=trial.method, size_bytes=None, dropped=error.message))
-            continue
-        except Exception as error:  # codecs raise a dozen types; a failed trial is no failed request
-            attempts.append(Attempt(method=trial.method, size_bytes=None, dropped=f"failed: {type(error).__name__}"))
-            continue
-        except BaseException as error:
-            if type(error).__name__ != "PanicException":
-                raise
-            attempts.append(Attempt(method=trial.method, size_bytes=None, dropped="failed: a Rust panic"))
-            continue
-        gain = 1 - len(made) / original_bytes
-        if trial.must_gain and gain < trial.must_gain and not _obliged(source, recipe):
-            attempts.append(
-                Attempt(method=trial.method, size_bytes=len(made), dropped="saves too little for a generation loss")
-            )
-            continue
-        attempts.append(Attempt(method=trial.method, size_bytes=len(made)))
-        candidates.append(Candidate(data=made, trial=trial, rank=rank, method=trial.method))
-    return candidates, attempts
-
-
-def _obliged(source: Source, recipe: Recipe) -> bool:
-    return False
+        return None, error.message
+    except Exception as error:  # codecs raise a dozen types
+        return None, f"failed: {type(error).__name__}"
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # Rust's panics are no Exception
+            raise
+        return None, "failed: a Rust panic"
 
 
 def _made(source: Source, trial: Trial, recipe: Recipe) -> bytes:

@@ -128,7 +128,8 @@ def _read_references(data: bytes, box: Box, items: _Items, limits: Limits) -> No
         source, count = int.from_bytes(body[:wide], "big"), int.from_bytes(body[wide : wide + 2], "big")
         first = wide + 2
         targets = tuple(
-            int.from_bytes(body[at : at + wide], "big") for at in range(first, min(len(body), first + count * wide), wide)
+            int.from_bytes(body[at : at + wide], "big")
+            for at in range(first, min(len(body), first + count * wide), wide)
         )
         items.references.append((reference.kind, source, targets))
 
@@ -188,6 +189,8 @@ def probe(data: bytes, limits: Limits, file_format: Format) -> ImageInfo:
 
 
 def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Format) -> ImageInfo:
+    if _in_circle(items):
+        raise BadImage("the file's pictures are made of each other")
     owned = _properties_of(items, items.primary)
     if items.primary not in items.kinds or b"ispe" not in owned:
         raise BadImage("the file has no primary picture")
@@ -232,6 +235,23 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
         metadata=frozenset(kinds),
         keep=frozenset(keep),
     )
+
+
+def _in_circle(items: _Items) -> bool:
+    """Whether a derived picture is, over any number of steps, made of itself."""
+    parts = {source: targets for kind, source, targets in items.references if kind == b"dimg"}
+    done: set[int] = set()
+
+    def circles(item: int, above: frozenset[int]) -> bool:
+        if item in above or len(above) > 16:
+            return True
+        if item in done:
+            return False
+        found = any(circles(part, above | {item}) for part in parts.get(item, ()))
+        done.add(item)
+        return found
+
+    return any(circles(item, frozenset()) for item in parts)
 
 
 def _depth_of(owned: dict[bytes, list[bytes]], items: _Items) -> int:

@@ -110,9 +110,7 @@ def quality_to_distance(quality: int) -> float:
     return float(_library()[1].jpegli_quality_to_distance(quality))
 
 
-def encode(
-    pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "420", progressive: bool = False
-) -> bytes:
+def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "420", progressive: bool = False) -> bytes:
     """Encode grey (rows, columns) or RGB (rows, columns, 3) pixels; ``distance`` 1.0 is about quality 90."""
     ffi, lib, _ = _library()
     rows, columns = pixels.shape[:2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from pixlean.domain.errors import BadImage
 
 Image.MAX_IMAGE_PIXELS = None  # our own limits are checked from the header, before Pillow sees the file
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,9 @@ def to_rgba8(frame: Array) -> NDArray[np.uint8]:
     """Any frame as 8-bit RGBA, for looking at: 16 bit is scaled down, grey is spread."""
     array = frame
     if array.dtype == np.uint16:
-        array = (array >> 8).astype(np.uint8)
+        array = np.right_shift(array.astype(np.uint16), 8).astype(np.uint8)
+    elif array.dtype == np.bool_:
+        array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype != np.uint8:
         span = float(array.max() - array.min()) or 1.0
         array = ((array - array.min()) * (255.0 / span)).astype(np.uint8)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from lxml import etree
 
@@ -20,30 +21,121 @@ SVG_NS, XLINK_NS, XML_NS = (
     "http://www.w3.org/XML/1998/namespace",
 )
 _ELEMENTS = frozenset(
-    """svg g defs symbol use switch a title desc metadata style path rect circle ellipse line polyline polygon text
-    tspan tref textPath altGlyph altGlyphDef altGlyphItem glyphRef image marker pattern clipPath mask linearGradient
-    radialGradient meshgradient meshpatch meshrow mesh hatch hatchpath solidcolor stop filter feBlend feColorMatrix
-    feComponentTransfer feComposite feConvolveMatrix feDiffuseLighting feDisplacementMap feDistantLight feDropShadow
-    feFlood feFuncA feFuncB feFuncG feFuncR feGaussianBlur feImage feMerge feMergeNode feMorphology feOffset
-    fePointLight feSpecularLighting feSpotLight feTile feTurbulence animate animateColor animateMotion
-    animateTransform set mpath view cursor font font-face font-face-src font-face-name glyph missing-glyph hkern vkern
-    flowRoot flowRegion flowPara flowSpan color-profile""".split()
+    [
+        "svg",
+        "g",
+        "defs",
+        "symbol",
+        "use",
+        "switch",
+        "a",
+        "title",
+        "desc",
+        "metadata",
+        "style",
+        "path",
+        "rect",
+        "circle",
+        "ellipse",
+        "line",
+        "polyline",
+        "polygon",
+        "text",
+        "tspan",
+        "tref",
+        "textPath",
+        "altGlyph",
+        "altGlyphDef",
+        "altGlyphItem",
+        "glyphRef",
+        "image",
+        "marker",
+        "pattern",
+        "clipPath",
+        "mask",
+        "linearGradient",
+        "radialGradient",
+        "meshgradient",
+        "meshpatch",
+        "meshrow",
+        "mesh",
+        "hatch",
+        "hatchpath",
+        "solidcolor",
+        "stop",
+        "filter",
+        "feBlend",
+        "feColorMatrix",
+        "feComponentTransfer",
+        "feComposite",
+        "feConvolveMatrix",
+        "feDiffuseLighting",
+        "feDisplacementMap",
+        "feDistantLight",
+        "feDropShadow",
+        "feFlood",
+        "feFuncA",
+        "feFuncB",
+        "feFuncG",
+        "feFuncR",
+        "feGaussianBlur",
+        "feImage",
+        "feMerge",
+        "feMergeNode",
+        "feMorphology",
+        "feOffset",
+        "fePointLight",
+        "feSpecularLighting",
+        "feSpotLight",
+        "feTile",
+        "feTurbulence",
+        "animate",
+        "animateColor",
+        "animateMotion",
+        "animateTransform",
+        "set",
+        "mpath",
+        "view",
+        "cursor",
+        "font",
+        "font-face",
+        "font-face-src",
+        "font-face-name",
+        "glyph",
+        "missing-glyph",
+        "hkern",
+        "vkern",
+        "flowRoot",
+        "flowRegion",
+        "flowPara",
+        "flowSpan",
+        "color-profile",
+    ]
 )
 _ANIMATIONS = {"animate", "animateColor", "animateMotion", "animateTransform", "set"}
-_HARMLESS_FOREIGN = re.compile(r"inkscape|sodipodi|sketch|adobe|rdf|purl\.org|creativecommons|serif|figma|vectornator|boxy")
-_PICTURE_DATA = re.compile(r"data:image/(?:png|jpe?g|gif|webp|avif|bmp)(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=\s%]*", re.I)
-_FONT_DATA = re.compile(r"data:(?:application/(?:x-)?font[\w.-]*|font/[\w.-]+)(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=\s]*", re.I)
-_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|(.))", re.S)
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.S)
-_CSS_IMPORT = re.compile(r"@(?:import|charset|namespace|document)\b[^;{}]*;?", re.I)
-_CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)]*?))\s*\)", re.I)
+_HARMLESS_FOREIGN = re.compile(
+    r"inkscape|sodipodi|sketch|adobe|rdf|purl\.org|creativecommons|serif|figma|vectornator|boxy"
+)
+_PICTURE_DATA = re.compile(
+    r"data:image/(?:png|jpe?g|gif|webp|avif|bmp)(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=\s%]*", re.IGNORECASE
+)
+_FONT_DATA = re.compile(
+    r"data:(?:application/(?:x-)?font[\w.-]*|font/[\w.-]+)(?:;[\w=.-]+)*;base64,[A-Za-z0-9+/=\s]*", re.IGNORECASE
+)
+_CSS_ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|(.))", re.DOTALL)
+_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+_CSS_IMPORT = re.compile(r"@(?:import|charset|namespace|document)\b[^;{}]*;?", re.IGNORECASE)
+_CSS_URL = re.compile(r"url\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)]*?))\s*\)", re.IGNORECASE)
 _CSS_ACTIVE = re.compile(
     r"(?:expression|image-set|-webkit-image-set|image|src|cross-fade|element)\s*\([^)]*\)|-moz-binding\s*:[^;}]*|behavior\s*:[^;}]*"
     r"|javascript\s*:|vbscript\s*:|data\s*:\s*text[^;)\"']*",
-    re.I,
+    re.IGNORECASE,
 )
 _SPACES = re.compile(r"[\x00-\x20\u00a0\u2028\u2029]+")
-_SCHEME = re.compile(r"(?:java|vb|live)script:|data:(?!image/(?:png|jpe?g|gif|webp|avif|bmp)[;,])", re.I)
+_SCHEME = re.compile(r"(?:java|vb|live)script:|data:(?!image/(?:png|jpe?g|gif|webp|avif|bmp)[;,])", re.IGNORECASE)
+
+
+Element = Any
 
 
 @dataclass
@@ -61,10 +153,16 @@ class Sanitised:
     text: bytes
     dangerous: bool
     private: bool
-    root: etree._Element
+    root: Element
 
 
-def parse(text: bytes, limits: Limits) -> etree._Element:
+def namespace_of(element: Element) -> str | None:
+    """The XML namespace of an element."""
+    found: str | None = etree.QName(element).namespace
+    return found
+
+
+def parse(text: bytes, limits: Limits) -> Element:
     """Parse an SVG document without network, external entities or unbounded expansion. Raises ``BadImage``."""
     limits.check("max_svg_bytes", len(text))
     if re.search(rb"<!ENTITY\s+%", text[:65536]):
@@ -77,7 +175,7 @@ def parse(text: bytes, limits: Limits) -> etree._Element:
         huge_tree=True,
         remove_comments=False,
     )
-    if len(re.findall(rb"<!ENTITY", text[:1 << 20])) and _entity_growth(text) > 4 * len(text) + 65536:
+    if len(re.findall(rb"<!ENTITY", text[: 1 << 20])) and _entity_growth(text) > 4 * len(text) + 65536:
         raise BadImage("the SVG's entities expand too far")
     try:
         root = etree.fromstring(text, parser)
@@ -106,7 +204,7 @@ def _entity_growth(text: bytes) -> int:
     return sum(size_of(name, 0) for name in re.findall(rb"&([\w:.-]+);", text) if name in declared)
 
 
-def _check_shape(root: etree._Element, limits: Limits) -> None:
+def _check_shape(root: Element, limits: Limits) -> None:
     depth = count = 0
     for event, _ in etree.iterwalk(root, events=("start", "end")):
         depth += 1 if event == "start" else -1
@@ -122,18 +220,16 @@ def sanitise(text: bytes, limits: Limits, *, strip_metadata: bool) -> Sanitised:
     report = _Report()
     namespace = etree.QName(root).namespace
     _clean_attributes(root, report)
-    doomed: list[etree._Element] = []
+    doomed: list[Element] = []
     walker = root.iterdescendants()
-    skipped: set[etree._Element] = set()
+    skipped: set[Element] = set()
     for element in walker:
         parent = element.getparent()
         if parent in skipped:
             skipped.add(element)
             continue
         if not isinstance(element.tag, str):
-            if isinstance(element, etree._Entity):
-                report.dangerous = True
-            elif not isinstance(element, etree._Comment):
+            if isinstance(element, etree._Entity) or not isinstance(element, etree._Comment):
                 report.dangerous = True
             else:
                 report.private = True
@@ -187,7 +283,7 @@ def _allowed(name: etree.QName, namespace: str | None, strip_metadata: bool, rep
     return True
 
 
-def _remove(element: etree._Element) -> None:
+def _remove(element: Element) -> None:
     """Remove an element and keep the text that follows it, in constant time."""
     parent = element.getparent()
     if parent is None:
@@ -202,7 +298,7 @@ def _remove(element: etree._Element) -> None:
     parent.remove(element)
 
 
-def _animates_reference(element: etree._Element) -> bool:
+def _animates_reference(element: Element) -> bool:
     target = _SPACES.sub("", element.get("attributeName") or "").lower().rpartition(":")[2]
     if target in ("href", "src", "style", "class") or target.startswith("on"):
         return True
@@ -210,12 +306,16 @@ def _animates_reference(element: etree._Element) -> bool:
     return bool(_SCHEME.search(_SPACES.sub("", values)))
 
 
-def _clean_attributes(element: etree._Element, report: _Report) -> None:
+def _clean_attributes(element: Element, report: _Report) -> None:
     for key, value in list(element.attrib.items()):
         name = etree.QName(str(key))
         local = name.localname.lower()
         text = str(value)
-        if local.startswith("on") or (name.namespace == XML_NS and local == "base") or local in ("src", "ping", "action", "formaction", "content"):
+        if (
+            local.startswith("on")
+            or (name.namespace == XML_NS and local == "base")
+            or local in ("src", "ping", "action", "formaction", "content")
+        ):
             report.dangerous = True
             del element.attrib[key]
         elif local == "href" or local == "resource" or (local == "about" and text):

@@ -103,6 +103,8 @@ def _serve_one(channel: int, with_tool: bool, memory_bytes: int, seconds: float,
     try:
         die_with_parent()
         end = socket.socket(fileno=channel)
+        quiet = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(quiet, 2)  # codecs complain of hostile files on stderr; evidence travels in frames
         from pixlean.imaging.tools import find_tool
 
         tool = find_tool("gifsicle") if with_tool else None
@@ -127,10 +129,14 @@ def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.
     try:
         return _work(end, job, given, result)
     except PixleanError as error:
-        facts = {key: value for key, value in error.facts.items() if isinstance(value, int | float | str)}
+        facts: dict[str, int | float | str | bool | None] = {
+            key: value for key, value in error.facts.items() if isinstance(value, int | float | str)
+        }
         return wire.Failed(code=str(error.code), message=error.message[:500], facts=facts)
     except MemoryError:
-        return wire.Failed(code=str(ErrorCode.IMAGE_TOO_LARGE), message="the image needs more memory than allowed", facts={})
+        return wire.Failed(
+            code=str(ErrorCode.IMAGE_TOO_LARGE), message="the image needs more memory than allowed", facts={}
+        )
     except BaseException as error:
         message = f"the encoder failed: {type(error).__name__}"
         return wire.Failed(code=str(ErrorCode.ENGINE_FAILED), message=message, facts={})

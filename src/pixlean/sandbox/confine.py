@@ -25,7 +25,7 @@ _ARCHITECTURES = {
     "x86_64": (
         0xC000003E,
         {
-            "socket": 41, "connect": 42, "bind": 49, "listen": 50, "accept": 43, "accept4": 288, "sendto": 44,
+            "socket": 41, "connect": 42, "bind": 49, "listen": 50, "accept": 43, "accept4": 288,
             "ptrace": 101, "mount": 165, "umount2": 166, "pivot_root": 155, "chroot": 161, "setns": 308,
             "unshare": 272, "bpf": 321, "perf_event_open": 298, "keyctl": 250, "add_key": 248, "request_key": 249,
             "io_uring_setup": 425, "userfaultfd": 323, "kexec_load": 246, "init_module": 175, "finit_module": 313,
@@ -37,7 +37,7 @@ _ARCHITECTURES = {
     "aarch64": (
         0xC00000B7,
         {
-            "socket": 198, "connect": 203, "bind": 200, "listen": 201, "accept": 202, "accept4": 242, "sendto": 206,
+            "socket": 198, "connect": 203, "bind": 200, "listen": 201, "accept": 202, "accept4": 242,
             "ptrace": 117, "mount": 40, "umount2": 39, "pivot_root": 41, "chroot": 51, "setns": 268, "unshare": 97,
             "bpf": 280, "perf_event_open": 241, "keyctl": 219, "add_key": 217, "request_key": 218,
             "io_uring_setup": 425, "userfaultfd": 282, "kexec_load": 104, "init_module": 105, "finit_module": 273,
@@ -83,8 +83,23 @@ def available_layers() -> dict[str, bool]:
 def readable_places() -> list[str]:
     """What a child may read: the interpreter, its packages, shared libraries, fonts."""
     places = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
-    places |= {"/usr/lib", "/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/usr/share/fonts", "/usr/share/fontconfig"}
-    places |= {"/etc/ld.so.cache", "/etc/fonts", "/usr/share/mime", "/var/cache/fontconfig", "/dev/null", "/dev/urandom"}
+    places |= {
+        "/usr/lib",
+        "/lib",
+        "/lib64",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/usr/share/fonts",
+        "/usr/share/fontconfig",
+    }
+    places |= {
+        "/etc/ld.so.cache",
+        "/etc/fonts",
+        "/usr/share/mime",
+        "/var/cache/fontconfig",
+        "/dev/null",
+        "/dev/urandom",
+    }
     places |= {"/usr/share/zoneinfo", "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo"}
     return sorted(place for place in places if os.path.exists(place))
 

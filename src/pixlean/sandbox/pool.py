@@ -34,6 +34,7 @@ class Settings:
     memory_bytes: int = 1536 << 20
     memory_budget_bytes: int = 2 << 30
     required: bool = False
+    module: str = "pixlean.sandbox.child"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,7 +123,7 @@ class Pool:
         }  # fmt: skip
         arguments = (str(self.settings.memory_bytes), str(self.settings.timeout_seconds))
         self._zygote = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "pixlean.sandbox.child", str(theirs.fileno()), *arguments,
+            sys.executable, "-m", self.settings.module, str(theirs.fileno()), *arguments,
             pass_fds=(theirs.fileno(),), env=environment, stdin=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         theirs.close()
@@ -204,10 +205,10 @@ class Pool:
                 try:
                     return wire.receive(end)
                 except BlockingIOError:
-                    arrived = loop.create_future()
-                    loop.add_reader(end.fileno(), lambda: arrived.done() or arrived.set_result(None))
+                    arrived = asyncio.Event()
+                    loop.add_reader(end.fileno(), arrived.set)
                     try:
-                        await arrived
+                        await arrived.wait()
                     finally:
                         loop.remove_reader(end.fileno())
                 except ConnectionResetError:

@@ -79,7 +79,8 @@ def encode(frame: msgspec.Struct) -> bytes:
 
 def decode(packet: bytes) -> Frame:
     """A child's packet as a frame. Raises ``msgspec.MsgspecError`` on garbage."""
-    return _decoder.decode(packet)
+    frame: Frame = _decoder.decode(packet)
+    return frame
 
 
 def decode_job(packet: bytes) -> Job:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from typing import cast
+
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -18,7 +20,7 @@ from pixlean.web.dialects import native
 from pixlean.web.middleware import RequestId
 
 # The native dialect owns every path that no other one claims, so it stands last.
-DIALECTS: tuple[Dialect, ...] = (native,)  # type: ignore[assignment]
+DIALECTS: tuple[Dialect, ...] = (cast(Dialect, native),)
 
 
 def dialect_for(path: str) -> Dialect:
@@ -53,7 +55,7 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
                 expose_headers=["*"],
             ),
         ],
-        exception_handlers={HTTPException: _show_http, PixleanError: _show_ours},  # type: ignore[dict-item]
+        exception_handlers={HTTPException: _show_http, PixleanError: _show_ours},
     )
     for dialect in DIALECTS:
         app.router.routes.extend(dialect.ROUTES)
@@ -65,9 +67,16 @@ async def _show_ours(request: Request, error: PixleanError) -> Response:
 
 
 async def _show_http(request: Request, error: HTTPException) -> Response:
-    code = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}.get(error.status_code, ErrorCode.INVALID_REQUEST)
-    words = {ErrorCode.NOT_FOUND: "there is nothing at this path", ErrorCode.METHOD_NOT_ALLOWED: "this path does not take that method"}
-    response = dialect_for(request.url.path).show_error(PixleanError(words.get(code, "the request is not valid"), code=code))
+    code = {404: ErrorCode.NOT_FOUND, 405: ErrorCode.METHOD_NOT_ALLOWED}.get(
+        error.status_code, ErrorCode.INVALID_REQUEST
+    )
+    words = {
+        ErrorCode.NOT_FOUND: "there is nothing at this path",
+        ErrorCode.METHOD_NOT_ALLOWED: "this path does not take that method",
+    }
+    response = dialect_for(request.url.path).show_error(
+        PixleanError(words.get(code, "the request is not valid"), code=code)
+    )
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response

@@ -15,13 +15,14 @@ _log = logging.getLogger("pixlean.web")
 
 
 class RequestId:
-    """Sets ``X-Request-ID`` on every response; an inbound one that is a UUID is kept."""
+    """ASGI middleware that sets ``X-Request-ID`` on every response; an inbound one that is a UUID is kept."""
 
     def __init__(self, app: ASGIApp, show_crash: Callable[[str], Response]) -> None:
         self._app = app
         self._show_crash = show_crash
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pixlean import __version__
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import FORMATS
+from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
 from pixlean.web.contract import services
 from pixlean.web.dialects.native.read import check_key, read_optimize
@@ -84,7 +84,7 @@ async def root(request: Request) -> Response:
     return JSONResponse(
         {
             "name": "pixlean",
-            "version": __version__,
+            "version": VERSION,
             "status": "ok",
             "endpoints": {"optimize": "POST /optimize", "health": "GET /health", "ready": "GET /health/ready"},
             "formats": [str(name) for name in FORMATS],
@@ -100,7 +100,7 @@ async def health(request: Request) -> Response:
         {
             "status": "ok" if all(tools.values()) else "degraded",
             "tools": tools,
-            "version": __version__,
+            "version": VERSION,
             "codecs": dict(house.status.versions),
             "sandbox": dict(house.status.sandbox),
         },

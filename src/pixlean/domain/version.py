@@ -1,0 +1,3 @@
+"""The version of everything here."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,55 @@
+"""PNG and APNG: exactness, depth, chunks, animation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import PngImagePlugin
+
+import pixlean
+from pictures import DURATIONS, animated, exif, opened, photo, saved, wide_icc, with_alpha
+
+
+@pytest.mark.parametrize("options", [{"quality": 100}, {"quality": 30, "png_lossy": False}])
+def test_no_pixel_changes_where_none_may(options: dict[str, object]) -> None:
+    data = saved(with_alpha(), "PNG", compress_level=1)
+    outcome = pixlean.compress(data, **options)  # type: ignore[arg-type]
+    assert outcome.method == "oxipng"
+    assert np.array_equal(np.asarray(opened(data)), np.asarray(opened(outcome.data).convert("RGBA")))
+
+
+def test_a_palette_is_used_where_loss_is_allowed_and_alpha_stays() -> None:
+    data = saved(with_alpha(), "PNG")
+    outcome = pixlean.compress(data, quality=40)
+    assert outcome.method == "libimagequant + oxipng"
+    before, after = np.asarray(opened(data)), np.asarray(opened(outcome.data).convert("RGBA"))
+    assert np.abs(before[..., 3].astype(int) - after[..., 3].astype(int)).mean() < 6
+
+
+def test_sixteen_bits_stay_sixteen() -> None:
+    import imagecodecs
+
+    deep = (np.random.default_rng(1).integers(0, 65536, (64, 64, 3))).astype(np.uint16)
+    deep[20:40] = 1000
+    data = bytes(imagecodecs.png_encode(deep, level=1))
+    outcome = pixlean.compress(data, quality=30)
+    assert pixlean.probe(outcome.data).bit_depth == 16
+    assert np.array_equal(imagecodecs.png_decode(outcome.data), deep)
+
+
+def test_text_goes_or_stays_as_asked() -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Author", "SecretName")
+    data = saved(photo(), "PNG", pnginfo=text, exif=exif(6), icc_profile=wide_icc())
+    gone, kept = pixlean.compress(data, quality=60), pixlean.compress(data, quality=60, strip_metadata=False)
+    assert b"SecretName" not in gone.data and b"SecretCam" not in gone.data
+    assert opened(gone.data).getexif()[0x0112] == 6
+    assert opened(gone.data).info["icc_profile"] == wide_icc()
+    assert b"SecretName" in kept.data and b"SecretCam" in kept.data
+
+
+def test_an_animation_keeps_frames_times_and_loop() -> None:
+    outcome = pixlean.compress(animated("PNG"), quality=40)
+    image = opened(outcome.data)
+    assert image.n_frames == 5 and image.info["loop"] == 3
+    assert list(pixlean.probe(outcome.data).durations_ms) == DURATIONS
