@@ -27,6 +27,11 @@ def graphic() -> Image.Image:
     return Image.fromarray(pixels)
 
 
+def page() -> Image.Image:
+    """A scanned page of text, black on white without greys."""
+    return Image.fromarray((samples.page() > 130).astype(np.uint8) * 255)
+
+
 def with_alpha() -> Image.Image:
     """A photograph that fades out to the right."""
     image = photo().convert("RGBA")
@@ -44,11 +49,6 @@ def exif(orientation: int = 6) -> bytes:
 
 @lru_cache(maxsize=1)
 def wide_icc() -> bytes:
-    """A profile that is not sRGB: ProPhoto-like, as little CMS makes it."""
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile("XYZ")).tobytes() if False else _swapped_srgb()
-
-
-def _swapped_srgb() -> bytes:
     """sRGB's profile with red's and green's colorants exchanged: valid, and plainly not sRGB."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     count = int.from_bytes(profile[128:132], "big")

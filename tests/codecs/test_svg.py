@@ -37,7 +37,9 @@ DANGEROUS = [
     '<g xml:base="http://evil.example/"/>',
     '<x:script xmlns:x="http://www.w3.org/1999/xhtml">alert(1)</x:script>',
 ]
-FORBIDDEN = re.compile(rb"script|alert|evil\.example|onclick|onload|foreignobject|iframe|passwd|text/html|svg\+xml", re.I)
+FORBIDDEN = re.compile(
+    rb"script|alert|evil\.example|onclick|onload|foreignobject|iframe|passwd|text/html|svg\+xml", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("part", DANGEROUS)

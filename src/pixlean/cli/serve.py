@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 _DRAIN_SECONDS = 30
@@ -19,6 +20,8 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     except SettingsError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
+    # uvicorn raises the signal again once it has drained: a clean end is exit code 0, not death by signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         build(environment),
         host=host or environment.HOST,

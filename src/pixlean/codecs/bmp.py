@@ -106,6 +106,8 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         raise DropTrial("not 8 bit")
     if pixels.ndim == 3 and pixels.shape[2] == 4:
         raise DropTrial("a palette would lose the alpha channel")
+    if source.data[28] == 32 and _fourth_byte_varies(source.data):
+        raise DropTrial("the fourth byte may be alpha to some reader")
     if trial.method == "bmp-rgb24":
         if source.data[28] != 32 or pixels.ndim != 3:
             raise DropTrial("not 32 bit")
@@ -117,6 +119,12 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     else:
         indexes, palette = _exact(pixels)
     return _write_palette(indexes, palette, source.data, rle=trial.method.endswith("rle8"))
+
+
+def _fourth_byte_varies(data: bytes) -> bool:
+    start = int.from_bytes(data[10:14], "little")
+    fourth = np.frombuffer(data[start:], np.uint8)[3::4]
+    return bool(fourth.size and (fourth != fourth[0]).any())
 
 
 def _exact(pixels: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

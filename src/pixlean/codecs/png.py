@@ -171,7 +171,8 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
         and recipe.quality < 100
         and info.format is Format.PNG
         and info.bit_depth == 8
-        and (info.mode in ("RGB", "RGBA", "LA") or recipe.strength is not Strength.LOW)
+        and info.mode != "P"  # a palette was chosen before: choosing again would wear the picture down
+        and (info.mode != "L" or recipe.strength is not Strength.LOW)
     )
     if not may_lose:
         return (lossless, _STRIP)
@@ -261,7 +262,7 @@ def _oxipng(data: bytes, info: ImageInfo, *, lossless: bool) -> bytes:
     small = info.pixels <= _OXIPNG_TINY_PIXELS
     made: bytes = oxipng.optimize_from_memory(
         data,
-        level=4 if lossless and small else 2,
+        level=4 if small else 2,
         fix_errors=False,
         strip=oxipng.StripChunks.none(),
         interlace=oxipng.Interlacing.Off,

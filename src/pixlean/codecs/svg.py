@@ -106,7 +106,7 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
         )
         for method, why, tool, stop in (
             ("svgo", "shorter paths, merged groups", "svgo", None),
-            ("scour", "where svgo could not", "scour", 0.999),
+            ("scour", "where svgo could not", "scour", 1.01),
             ("sanitise", "only what is allowed", "none", None),
         )
     )

@@ -107,7 +107,7 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
             method="tiff_jpeg",
             why="photographs",
             parameters=MappingProxyType({"quality": recipe.quality + 10}),
-            floor_score=45.0 if recipe.strength is Strength.HIGH else 60.0,
+            floor_score=25.0 if recipe.strength is Strength.HIGH else 45.0,
             must_gain=0.05,
             quality_parameter="quality",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
@@ -34,13 +35,13 @@ def run_trials(source: Source, trying: Trying, recipe: Recipe, deadline: Deadlin
     candidates, attempts, left = list(trying.candidates), list(trying.attempts), []
     original_bytes = len(source.data)
     for rank, trial in trying.left:
-        best = min((len(candidate.data) for candidate in candidates), default=original_bytes)
+        best = min((len(candidate.data) for candidate in candidates), default=math.inf)
         if trial.unless_below is not None and best < trial.unless_below * original_bytes:
             left.append((rank, trial))
             continue
         deadline.check()
         made, dropped = _attempt(source, trial, recipe)
-        if made is not None and 1 - len(made) / original_bytes < trial.must_gain:
+        if made is not None and trial.must_gain and 1 - len(made) / original_bytes < trial.must_gain:
             dropped = "saves too little for a generation loss"
         attempts.append(Attempt(method=trial.method, size_bytes=None if made is None else len(made), dropped=dropped))
         if made is not None and dropped is None:

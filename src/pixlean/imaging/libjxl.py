@@ -31,7 +31,8 @@ typedef struct { uint32_t duration, timecode, name_length; int is_last; uint8_t 
 void *JxlDecoderCreate(void *); void JxlDecoderDestroy(void *); int JxlDecoderSubscribeEvents(void *, int);
 int JxlDecoderSetInput(void *, const uint8_t *, size_t); void JxlDecoderCloseInput(void *);
 int JxlDecoderProcessInput(void *); int JxlDecoderGetBasicInfo(void *, BasicInfo *);
-int JxlDecoderGetICCProfileSize(void *, int, size_t *); int JxlDecoderGetColorAsICCProfile(void *, int, uint8_t *, size_t);
+int JxlDecoderGetICCProfileSize(void *, int, size_t *);
+int JxlDecoderGetColorAsICCProfile(void *, int, uint8_t *, size_t);
 int JxlDecoderGetColorAsEncodedProfile(void *, int, ColorEncoding *);
 int JxlDecoderImageOutBufferSize(void *, const PixelFormat *, size_t *);
 int JxlDecoderSetImageOutBuffer(void *, const PixelFormat *, void *, size_t);
@@ -39,7 +40,8 @@ int JxlDecoderGetFrameHeader(void *, FrameHeader *); int JxlDecoderSetKeepOrient
 int JxlDecoderSetCoalescing(void *, int);
 void *JxlEncoderCreate(void *); void JxlEncoderDestroy(void *); void JxlEncoderInitBasicInfo(BasicInfo *);
 int JxlEncoderSetBasicInfo(void *, const BasicInfo *); void JxlColorEncodingSetToSRGB(ColorEncoding *, int);
-int JxlEncoderSetColorEncoding(void *, const ColorEncoding *); int JxlEncoderSetICCProfile(void *, const uint8_t *, size_t);
+int JxlEncoderSetColorEncoding(void *, const ColorEncoding *);
+int JxlEncoderSetICCProfile(void *, const uint8_t *, size_t);
 void *JxlEncoderFrameSettingsCreate(void *, void *); int JxlEncoderFrameSettingsSetOption(void *, int, int64_t);
 int JxlEncoderSetFrameDistance(void *, float); int JxlEncoderSetFrameLossless(void *, int);
 int JxlEncoderAddImageFrame(void *, const PixelFormat *, const void *, size_t); void JxlEncoderCloseInput(void *);

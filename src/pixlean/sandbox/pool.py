@@ -22,6 +22,7 @@ from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
 from pixlean.sandbox import wire
 
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH")
 _POISON_DEATHS, _POISON_SECONDS = 2, 300.0
 
 
@@ -117,9 +118,10 @@ class Pool:
     async def _start_zygote(self) -> None:
         ours, theirs = wire.socket_pair()
         environment = {
-            **{key: value for key, value in os.environ.items() if key in ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH")},
+            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
             "VIPS_CONCURRENCY": "1", "VIPS_BLOCK_UNTRUSTED": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
+            "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
+            "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
         }  # fmt: skip
         arguments = (str(self.settings.memory_bytes), str(self.settings.timeout_seconds))
         self._zygote = await asyncio.create_subprocess_exec(

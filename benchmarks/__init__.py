@@ -1,0 +1,1 @@
+"""Measurements; they import only pixlean's public face and the peers."""

@@ -1,0 +1,31 @@
+"""Servers for the tests: one shared, others with settings of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from serving import Server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Server]]:
+    """Start servers with settings of their own; they end with the test."""
+    running: list[Server] = []
+
+    def start(**environment: str) -> Server:
+        running.append(Server(**environment))
+        return running[-1]
+
+    yield start
+    for one in running:
+        if one.process.poll() is None:
+            one.stop()
