@@ -62,8 +62,10 @@ def webp(found: list[tuple[str, Image.Image]]) -> None:
     for quality in QUALITIES:
         ratios = []
         for _, image in found:
+            source = saved(image, "WEBP", lossless=True, method=0) if quality < 70 else saved(image, "WEBP", quality=99)
+            image = Image.open(io.BytesIO(source)).convert("RGB")
             reference = prepare(np.asarray(image))
-            ours = pixlean.compress(saved(image, "WEBP", quality=99, method=0), quality=quality).data
+            ours = pixlean.compress(source, quality=quality).data
             wanted = compare(reference, np.asarray(Image.open(io.BytesIO(ours)).convert("RGB")))
             points = []
             for step in range(max(5, quality - 15), min(100, quality + 16), 3):

@@ -42,7 +42,11 @@ def build(environment: Environment) -> FastAPI:
         )
         await pool.start()
         entrance = gate.Gate(gate.Settings(slots=environment.slots, depth=environment.depth))
-        limits = Limits(max_pixels=environment.MAX_IMAGE_PIXELS)
+        limits = Limits(
+            max_pixels=environment.MAX_IMAGE_PIXELS,
+            max_total_pixels=environment.MAX_IMAGE_PIXELS,
+            max_canvas_pixels=10 * environment.MAX_IMAGE_PIXELS,
+        )
         try:
             yield web.Services(
                 settings=settings,

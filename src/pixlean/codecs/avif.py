@@ -21,10 +21,10 @@ from pixlean.imaging.contract import Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
 from pixlean.imaging.vips import vips
 
-# libaom's quality that looks like a JPEG of the recipe's quality, from the equal-score tables in docs/measured.md.
+# libaom's quality that looks like a JPEG of the recipe's quality.
 _QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: 0, Strength.LOW: 3}
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 78.0}
+_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
 
 
 def probe(data: bytes, limits: Limits) -> ImageInfo:

@@ -23,8 +23,8 @@ from pixlean.imaging.pixels import Array, Picture
 
 UPRIGHT = True
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 78.0}
-# x265's scale lies below JPEG's: quality 60 there looks like 72 here (equal-score tables, docs/measured.md).
+_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
+# x265's scale lies below JPEG's: quality 60 there looks like 72 here.
 _QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: -8, Strength.LOW: -12}
 
 

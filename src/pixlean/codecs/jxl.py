@@ -21,7 +21,7 @@ from pixlean.imaging.pixels import Array, Picture
 UPRIGHT = True
 _PRIVATE = {b"Exif": "exif", b"xml ": "xmp", b"jumb": "text", b"jhgm": "text", b"brob": "exif"}
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 78.0}
+_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
 
 
 def _is_container(data: bytes) -> bool:

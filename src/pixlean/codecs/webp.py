@@ -128,7 +128,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
 # WebP's scale against the recipe's: the encoder's quality that a preset means, and what a lossy
 # source must save before a further generation is worth its loss.
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.10}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 75.0}
+_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
 
 
 def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
@@ -206,7 +206,7 @@ def _encode_still(pixels: Array, *, lossless: bool, quality: int) -> bytes:
         Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=90, method=method, exact=True)
         return out.getvalue()
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
-    made: bytes = image.webpsave_buffer(Q=quality, effort=5, smart_subsample=True, keep="none")
+    made: bytes = image.webpsave_buffer(Q=quality, effort=6, smart_subsample=True, keep="none")
     return made
 
 

@@ -12,12 +12,13 @@ from pixlean.domain.errors import EngineFailed, ErrorCode, LimitExceeded
 class Limits:
     """Bounds decided from the header, before anything is decoded.
 
-    The defaults are the bounds that hostile files showed to be needed; each is named in the error
-    that it causes.
+    The defaults are the bounds that hostile files showed to be needed; each is named in the error that it
+    causes. ``max_total_pixels`` counts the pixels that the frames or pages of a file bring, ``max_canvas_pixels``
+    those that showing all of them on their canvas takes.
     """
 
     max_pixels: int = 100_000_000
-    max_total_pixels: int = 200_000_000
+    max_total_pixels: int = 100_000_000
     max_canvas_pixels: int = 1_000_000_000
     max_raw_bytes: int = 1 << 30
     max_frames: int = 1500

@@ -105,9 +105,12 @@ def _finish(handle: Any, out: Any, size: Any) -> bytes:
     return made
 
 
-def quality_to_distance(quality: int) -> float:
-    """The butteraugli distance that jpegli gives to a libjpeg quality number."""
-    return float(_library()[1].jpegli_quality_to_distance(quality))
+def quality_to_distance(quality: float) -> float:
+    """The butteraugli distance that jpegli gives to a libjpeg quality number, linear between whole numbers."""
+    lib = _library()[1]
+    whole = int(quality)
+    part = quality - whole
+    return float((1 - part) * lib.jpegli_quality_to_distance(whole) + part * lib.jpegli_quality_to_distance(whole + 1))
 
 
 def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "420", progressive: bool = False) -> bytes:
