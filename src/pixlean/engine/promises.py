@@ -74,8 +74,14 @@ def _header_promise(before: ImageInfo, after: ImageInfo, trial: Trial, recipe: R
 
 def _pixel_promise(source: Source, made: bytes, trial: Trial) -> tuple[str | None, float | None]:
     codec = codec_for(source.info.format)
-    worst: float | None = None
+    preview = getattr(codec, "preview", None)
     kept = source.__dict__.get("picture")
+    if preview is not None and kept is not None and not trial.lossless and trial.floor_score is None:
+        try:
+            return _means_differ(kept.first, preview(made)), None
+        except PixleanError as error:
+            return f"the result does not decode: {error.message}", None
+    worst: float | None = None
     originals = kept.frames if kept is not None else codec.frames(source.data)
     number = 0
     try:
@@ -117,7 +123,7 @@ def _looks_wrong(left: Array, right: Array) -> str | None:
 def _means_differ(left: Array, right: Array) -> str | None:
     import cv2
 
-    if left.shape != right.shape:
+    if left.shape[2:] != right.shape[2:]:
         left, right = to_rgba8(left), to_rgba8(right)
     side = (min(16, left.shape[1]), min(16, left.shape[0]))
     scale = 255.0 / 65535.0 if left.dtype == np.uint16 else 1.0

@@ -1,7 +1,7 @@
 """The zygote and its children: the only importer of the engine on the server's side.
 
 ``python -m pixlean.sandbox.child FD`` warms the engine up in one single-threaded process and forks a child for each
-order that comes through the descriptor. A child confines itself, does one job and ends.
+order that comes through the descriptor. A child confines itself, does its jobs one after the other and ends.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline, Limits
 from pixlean.domain.recipe import Recipe
 from pixlean.sandbox import wire
-from pixlean.sandbox.confine import available_layers, confine, die_with_parent, readable_places
+from pixlean.sandbox.confine import allow_cpu, available_layers, confine, die_with_parent, readable_places
 
 _PLAIN, _TOOL = b"plain", b"tool"
 _CPU_SLACK_SECONDS = 5
@@ -46,7 +46,7 @@ def main() -> None:
         child = os.fork()
         if child == 0:
             control.close()
-            _serve_one(descriptors[0], order == _TOOL, memory_bytes, timeout_seconds, readable)
+            _serve(descriptors[0], order == _TOOL, memory_bytes, timeout_seconds, readable)
         for descriptor in descriptors:
             os.close(descriptor)
         with contextlib.suppress(OSError):
@@ -97,8 +97,8 @@ def _warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     return has, versions
 
 
-def _serve_one(channel: int, with_tool: bool, memory_bytes: int, seconds: float, readable: list[str]) -> None:
-    """Confine this process, do one job, end; never returns."""
+def _serve(channel: int, with_tool: bool, memory_bytes: int, seconds: float, readable: list[str]) -> None:
+    """Confine this process, do jobs until the server lets go, end; never returns."""
     status = 1
     try:
         die_with_parent()
@@ -110,16 +110,20 @@ def _serve_one(channel: int, with_tool: bool, memory_bytes: int, seconds: float,
         tool = find_tool("gifsicle") if with_tool else None
         confine(
             memory_bytes=memory_bytes,
-            cpu_seconds=int(seconds) + _CPU_SLACK_SECONDS,
             file_bytes=_FILE_BYTES,
             tools=(tool,) if tool else (),
             readable=readable,
         )
         wire.send(end, wire.encode(wire.Ready()))
-        packet, descriptors = wire.receive(end)
-        if packet:
+        while True:
+            packet, descriptors = wire.receive(end)
+            if not packet:
+                break
+            allow_cpu(int(seconds) + _CPU_SLACK_SECONDS)
             given, result = descriptors[:2]
             wire.send(end, wire.encode(_answer(end, wire.decode_job(packet), given, result)))
+            for descriptor in descriptors:
+                os.close(descriptor)
         status = 0
     finally:
         os._exit(status)

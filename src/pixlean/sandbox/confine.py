@@ -55,13 +55,18 @@ def die_with_parent() -> None:
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
 
 
-def limit_resources(*, memory_bytes: int, cpu_seconds: int, file_bytes: int) -> None:
+def limit_resources(*, memory_bytes: int, file_bytes: int) -> None:
     """Set rlimits. Memory is RLIMIT_DATA: V8 reserves, without using, more address space than RLIMIT_AS could allow."""
     resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes, file_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+
+
+def allow_cpu(seconds: int) -> None:
+    """Let this process use ``seconds`` of CPU from now on; the next job asks again."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + seconds, resource.RLIM_INFINITY))
 
 
 def landlock_abi() -> int:
@@ -161,11 +166,11 @@ def restrict_calls(*, may_execute: bool = False) -> bool:
 
 
 def confine(
-    *, memory_bytes: int, cpu_seconds: int, file_bytes: int, tools: Iterable[str] = (), readable: Iterable[str]
+    *, memory_bytes: int, file_bytes: int, tools: Iterable[str] = (), readable: Iterable[str]
 ) -> dict[str, bool]:
     """All layers, for good; which of them hold."""
     tools = tuple(tools)
-    limit_resources(memory_bytes=memory_bytes, cpu_seconds=cpu_seconds, file_bytes=file_bytes)
+    limit_resources(memory_bytes=memory_bytes, file_bytes=file_bytes)
     loaders = ("/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux-aarch64.so.1") if tools else ()
     executable = [os.path.realpath(path) for path in (*tools, *loaders) if os.path.exists(path)]
     files = restrict_files(readable, executable)
