@@ -247,3 +247,36 @@ def test_a_client_that_goes_away_frees_its_place(serve: Callable[..., Server]) -
     started = time.monotonic()
     assert post(server, SVG).status_code == 200
     assert time.monotonic() - started < 5
+
+
+def exchange(server: Server, sent: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", server.port), 10) as line:
+        line.sendall(sent)
+        line.settimeout(30)
+        answer = b""
+        while not answer.endswith(b"}"):
+            part = line.recv(65536)
+            if not part:
+                break
+            answer += part
+        return answer
+
+
+def test_what_is_no_http_gets_json_too(server: Server) -> None:
+    answer = exchange(server, b"GARBAGE\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400") and b'"error": "bad_request"' in answer and b"X-Request-ID" in answer
+
+
+def test_ten_thousand_headers_are_refused(server: Server) -> None:
+    crowd = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
+    assert exchange(server, b"GET /health HTTP/1.1\r\nHost: x\r\n" + crowd + b"\r\n").startswith(b"HTTP/1.1 400")
+
+
+def test_a_head_that_never_ends_is_cut(server: Server) -> None:
+    started = time.monotonic()
+    assert exchange(server, b"GET /health HTTP/1.1\r\nHost: x\r\n") == b""
+    assert time.monotonic() - started < 20
+
+
+def test_a_path_with_a_slash_too_many_is_404_in_json(server: Server) -> None:
+    assert_error(server.client.get("/health/"), 404, "not_found")

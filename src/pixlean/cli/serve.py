@@ -13,6 +13,7 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     import uvicorn
 
     from pixlean.config import SettingsError, load
+    from pixlean.web.protocol import Protocol
     from pixlean.wiring import build
 
     try:
@@ -31,5 +32,5 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         timeout_keep_alive=15,
-        h11_max_incomplete_event_size=64 << 10,
+        http=Protocol,
     )

@@ -41,11 +41,12 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
 
     app = FastAPI(
         lifespan=lifespan,
+        redirect_slashes=False,
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         middleware=[
-            Middleware(RequestId, show_crash=_show_crash),
+            Middleware(RequestId, show_crash=_show_crash, show_crowded=_show_crowded),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
@@ -79,6 +80,10 @@ async def _show_http(request: Request, error: HTTPException) -> Response:
     for name, value in (error.headers or {}).items():
         response.headers[name] = value
     return response
+
+
+def _show_crowded(path: str) -> Response:
+    return dialect_for(path).show_error(PixleanError("too many headers", code=ErrorCode.INVALID_REQUEST))
 
 
 def _show_crash(path: str) -> Response:

@@ -11,14 +11,18 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_MOST_HEADERS = 200
 _log = logging.getLogger("pixlean.web")
 
 
 class RequestId:
     """ASGI middleware that sets ``X-Request-ID`` on every response; an inbound one that is a UUID is kept."""
 
-    def __init__(self, app: ASGIApp, show_crash: Callable[[str], Response]) -> None:
+    def __init__(
+        self, app: ASGIApp, show_crash: Callable[[str], Response], show_crowded: Callable[[str], Response]
+    ) -> None:
         self._app = app
+        self._show_crowded = show_crowded
         self._show_crash = show_crash
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,6 +34,9 @@ class RequestId:
         request_id = given if _UUID.fullmatch(given) else str(uuid.uuid4()).encode()
         scope.setdefault("state", {})["request_id"] = request_id.decode()
         begun = False
+        if len(scope["headers"]) > _MOST_HEADERS:
+            await self._show_crowded(scope["path"])(scope, receive, send)
+            return
 
         async def send_with_id(message: Message) -> None:
             nonlocal begun
