@@ -132,7 +132,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
 
 
 # (lossiness, colours) by strength; the second pair is tried where the first damages the picture.
-_LOSSY = {Strength.HIGH: ((80, 128), (30, 192)), Strength.MEDIUM: ((30, 192), (12, 256))}
+_LOSSY = {Strength.HIGH: ((80, 128), (30, 192)), Strength.MEDIUM: ((40, 160), (12, 256))}
 _FALLBACK_ERROR = {Strength.HIGH: 12, Strength.MEDIUM: 6}
 
 

@@ -121,23 +121,24 @@ def _looks_wrong(left: Array, right: Array) -> str | None:
 
 
 def _means_differ(left: Array, right: Array) -> str | None:
-    import cv2
-
     if left.shape[2:] != right.shape[2:]:
         left, right = to_rgba8(left), to_rgba8(right)
-    side = (min(16, left.shape[1]), min(16, left.shape[0]))
-    scale = 255.0 / 65535.0 if left.dtype == np.uint16 else 1.0
-    means = [
-        cv2.resize(np.ascontiguousarray(shown, dtype=shown.dtype), side, interpolation=cv2.INTER_AREA).astype(
-            np.float32
-        )
-        * scale
-        for shown in (left, right)
-    ]
-    if means[0].ndim == 3 and means[0].shape[2] == 4:
-        means = [np.dstack([shown[..., :3] * (shown[..., 3:] / 255.0), shown[..., 3:]]) for shown in means]
+    means = [_region_means(shown, (min(16, left.shape[1]), min(16, left.shape[0]))) for shown in (left, right)]
     worst = float(np.abs(means[0] - means[1]).max())
     return f"a region is off by {worst:.0f} of 255" if worst > 40 else None
+
+
+def _region_means(frame: Array, side: tuple[int, int]) -> Array:
+    """Means of a grid of regions on 0-255; colour counts as much as it is visible."""
+    import cv2
+
+    values = np.ascontiguousarray(frame)
+    scale = 255.0 / 65535.0 if frame.dtype == np.uint16 else 1.0
+    if values.ndim == 3 and values.shape[2] == 4:
+        values = values.astype(np.float32) * scale
+        values[..., :3] *= values[..., 3:] / 255.0
+        scale = 1.0
+    return np.asarray(cv2.resize(values, side, interpolation=cv2.INTER_AREA), np.float32) * scale
 
 
 def _score(left: Array, right: Array) -> float:
