@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
@@ -34,6 +36,11 @@ class Environment(BaseSettings):
     CHILD_MEMORY_MB: int = Field(1536, ge=256, description="memory of one encoding process")
     BODY_STALL_SECONDS: float = Field(20, gt=0, description="longest pause in an upload")
     BODY_TOTAL_SECONDS: float = Field(120, gt=0, description="longest time for an upload")
+    URL_FETCH_TIMEOUT: float = Field(30, gt=0, le=600, description="longest time for fetching a URL, in seconds")
+    URL_FETCH_MAX_REDIRECTS: int = Field(5, ge=0, le=20, description="redirects that are followed")
+    URL_FETCH_REQUIRE_HTTPS: bool = Field(True, description="refuse http URLs")
+    URL_FETCH_ALLOWED_NETS: str = Field("", description="networks (CIDR list) that are allowed although private")
+    URL_FETCH_CA_FILE: str = Field("", description="further certificate authorities, a PEM file")
     REQUIRE_SANDBOX: bool = Field(False, description="refuse to start without Landlock and seccomp")
     LOG_LEVEL: str = Field("ERROR", description="logging level")
 
@@ -44,6 +51,19 @@ class Environment(BaseSettings):
             raise ValueError("one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
         return value.upper()
 
+    @field_validator("URL_FETCH_ALLOWED_NETS")
+    @classmethod
+    def _networks(cls, value: str) -> str:
+        parse_networks(value)
+        return value
+
+    @field_validator("URL_FETCH_CA_FILE")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        if value and not Path(value).is_file():
+            raise ValueError("a file that can be read")
+        return value
+
     @property
     def slots(self) -> int:
         """Encoding processes at a time."""
@@ -53,6 +73,11 @@ class Environment(BaseSettings):
     def depth(self) -> int:
         """Requests that may wait."""
         return self.MAX_QUEUE_DEPTH or 2 * self.slots
+
+
+def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """A comma-separated CIDR list as networks. Raises ``ValueError``."""
+    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from pixlean.config import Environment
+from pixlean.config import Environment, parse_networks
 from pixlean.domain.limits import Limits
+from pixlean.outbound import fetch, guard
 from pixlean.sandbox import pool as sandbox
 from pixlean.service import gate
 from pixlean.service.compress import Compress
@@ -41,6 +42,18 @@ def build(environment: Environment) -> FastAPI:
             )
         )
         await pool.start()
+        fetcher = fetch.Fetcher(
+            fetch.Settings(
+                guard=guard.Settings(
+                    require_https=environment.URL_FETCH_REQUIRE_HTTPS,
+                    allowed_nets=parse_networks(environment.URL_FETCH_ALLOWED_NETS),
+                ),
+                timeout_seconds=environment.URL_FETCH_TIMEOUT,
+                max_redirects=environment.URL_FETCH_MAX_REDIRECTS,
+                max_bytes=settings.max_file_bytes,
+                ca_file=environment.URL_FETCH_CA_FILE,
+            )
+        )
         entrance = gate.Gate(gate.Settings(slots=environment.slots, depth=environment.depth))
         limits = Limits(
             max_pixels=environment.MAX_IMAGE_PIXELS,
@@ -48,11 +61,12 @@ def build(environment: Environment) -> FastAPI:
             max_canvas_pixels=10 * environment.MAX_IMAGE_PIXELS,
         )
         try:
-            yield web.Services(
-                settings=settings,
-                compress=Compress(pool, entrance, environment.slots, limits),
-                status=web.Status(tools=pool.tools, versions=pool.versions, sandbox=pool.layers),
-            )
+            async with fetcher:
+                yield web.Services(
+                    settings=settings,
+                    compress=Compress(pool, entrance, fetcher, environment.slots, limits),
+                    status=web.Status(tools=pool.tools, versions=pool.versions, sandbox=pool.layers),
+                )
         finally:
             entrance.draining = True
             await pool.stop()

@@ -7,9 +7,12 @@ import os
 import time
 from dataclasses import dataclass, replace
 
+from pixlean.domain.errors import BadImage, ErrorCode
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
+from pixlean.outbound.fetch import Fetcher
 from pixlean.sandbox.pool import Pool, Work
+from pixlean.sandbox.wire import memory_file
 from pixlean.service.gate import Gate
 
 
@@ -27,9 +30,10 @@ class Compressed:
 
 
 class Compress:
-    """The use case; built once by the wiring."""
+    """The use case; built once by the wiring. A slow origin holds a fetch slot, never a place in the queue."""
 
-    def __init__(self, pool: Pool, gate: Gate, slots: int, limits: Limits) -> None:
+    def __init__(self, pool: Pool, gate: Gate, fetcher: Fetcher, slots: int, limits: Limits) -> None:
+        self._fetcher = fetcher
         self._pool = pool
         self.gate = gate
         self._slots = asyncio.Semaphore(slots)
@@ -44,3 +48,16 @@ class Compress:
                 work = await self._pool.compress(given, recipe, self._limits)
         seconds = {"queue": waited, **work.seconds}
         return Compressed(work=replace(work, seconds=seconds), original_bytes=os.fstat(given).st_size)
+
+    async def from_url(self, url: str, recipe: Recipe) -> Compressed:
+        """Fetch a picture and compress it. Raises what the fetcher raises as well."""
+        started = time.perf_counter()
+        file = memory_file("fetched")
+        try:
+            if not await self._fetcher.fetch(url, file):
+                raise BadImage("the URL leads to an empty file", code=ErrorCode.UNSUPPORTED_FORMAT)
+            fetched = time.perf_counter() - started
+            done = await self(file, recipe)
+        finally:
+            os.close(file)
+        return replace(done, work=replace(done.work, seconds={"fetch": fetched, **done.work.seconds}))

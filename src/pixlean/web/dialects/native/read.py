@@ -19,10 +19,11 @@ _LATER = {"format", "max_width", "max_height", "target_size", "min_score", "effo
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeRequest:
-    """One ``POST /optimize``: the uploaded form, which the caller closes, and the recipe."""
+    """One ``POST /optimize``: an uploaded form, which the caller closes, or a URL; and the recipe."""
 
-    form: Form
     recipe: Recipe
+    form: Form | None = None
+    url: str = ""
 
 
 def check_key(request: Request, settings: Settings) -> None:
@@ -36,12 +37,12 @@ def check_key(request: Request, settings: Settings) -> None:
 
 
 async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest:
-    """A multipart upload with its options. Raises ``InvalidRequest`` and ``LimitExceeded``."""
+    """A multipart upload or a JSON body with a URL. Raises ``InvalidRequest`` and ``LimitExceeded``."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        await _refuse_url(request, settings)
+        return await _read_url(request, settings)
     if kind != "multipart/form-data":
-        raise InvalidRequest("send multipart/form-data with a 'file' field")
+        raise InvalidRequest("send multipart/form-data with a 'file', or JSON with a 'url'")
     form = await read_form(request, settings)
     try:
         if form.file is None:
@@ -55,14 +56,12 @@ async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest
         raise
 
 
-async def _refuse_url(request: Request, settings: Settings) -> None:
+async def _read_url(request: Request, settings: Settings) -> OptimizeRequest:
     body = await read_json(request, settings)
-    if not isinstance(body.get("url"), str) or not body["url"]:
+    url = body.get("url")
+    if not isinstance(url, str) or not url:
         raise InvalidRequest("the JSON body needs 'url', a string")
-    _recipe(body, settings)
-    raise PixleanError(
-        "fetching a 'url' is not part of this version yet; upload the image as 'file'", code=ErrorCode.NOT_IMPLEMENTED
-    )
+    return OptimizeRequest(recipe=_recipe(body, settings), url=url)
 
 
 def _recipe(options: dict[str, Any], settings: Settings) -> Recipe:

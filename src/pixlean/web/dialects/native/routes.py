@@ -26,12 +26,13 @@ async def optimize(request: Request) -> Response:
     check_key(request, house.settings)
     house.compress.gate.check()
     asked = await read_optimize(request, house.settings)
+    if asked.form is None:
+        return _show_picture(await _unless_gone(request, house.compress.from_url(asked.url, asked.recipe)))
     try:
         assert asked.form.file is not None
-        done = await _unless_gone(request, house.compress(asked.form.file, asked.recipe))
+        return _show_picture(await _unless_gone(request, house.compress(asked.form.file, asked.recipe)))
     finally:
         asked.form.close()
-    return _show_picture(done)
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _Answer:

@@ -1,0 +1,177 @@
+"""Fetch one picture from a URL into a memory file: checked at connect time, capped, with one total deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import socket
+import ssl
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pixlean.domain.errors import ErrorCode, LimitExceeded, PixleanError, SourceFailed
+from pixlean.outbound import guard
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+_ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+_AGENT = "Mozilla/5.0 (compatible; pixlean)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How URLs are fetched."""
+
+    guard: guard.Settings = field(default_factory=guard.Settings)
+    timeout_seconds: float = 30.0
+    max_redirects: int = 5
+    max_bytes: int = 32 << 20
+    ca_file: str = ""
+    slots: int = 32
+
+
+class _Blocked(OSError):
+    """A refused address on its way through aiohttp, which passes on only errors of the system."""
+
+
+class _CheckedResolver(AbstractResolver):
+    """The system's resolver; one refused address among the answers refuses the name."""
+
+    def __init__(self, settings: guard.Settings) -> None:
+        self._settings = settings
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """All addresses of a name. Raises ``_Blocked`` and the system's errors."""
+        loop = asyncio.get_running_loop()
+        answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
+        found: list[ResolveResult] = []
+        for kind, _, protocol, _, place in answers:
+            _judge(place[0], self._settings)
+            found.append(
+                ResolveResult(
+                    hostname=host, host=str(place[0]), port=port, family=kind, proto=protocol,
+                    flags=socket.AI_NUMERICHOST,
+                )
+            )  # fmt: skip
+        return found
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def _judge(text: str | int, settings: guard.Settings) -> None:
+    try:
+        guard.check_address(ipaddress.ip_address(str(text)), settings)
+    except (PixleanError, ValueError) as error:
+        raise _Blocked("refused") from error
+
+
+class Fetcher:
+    """The one fetcher of a server process; use it as an async context manager."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._slots = asyncio.Semaphore(settings.slots)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Fetcher:
+        context = ssl.create_default_context()
+        if self.settings.ca_file:
+            context.load_verify_locations(self.settings.ca_file)
+
+        def checked_socket(place: Any) -> socket.socket:
+            """Every connection passes here, whatever resolved it: the last and sure check."""
+            family, kind, protocol, _, address = place
+            _judge(address[0], self.settings.guard)
+            made = socket.socket(family=family, type=kind, proto=protocol)
+            made.setblocking(False)
+            return made
+
+        connector = aiohttp.TCPConnector(
+            resolver=_CheckedResolver(self.settings.guard),
+            socket_factory=checked_socket,
+            ssl=context,
+            use_dns_cache=False,
+            force_close=True,
+            limit=0,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            trust_env=False,
+            headers={"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": _AGENT},
+            timeout=aiohttp.ClientTimeout(total=self.settings.timeout_seconds),
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def fetch(self, text: str, into: int) -> int:
+        """Fetch ``text`` into the open file ``into`` and return its size.
+
+        Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``) and ``LimitExceeded``. What the origin
+        answered is never part of the message.
+        """
+        url = guard.check_url(text, self.settings.guard)
+        try:
+            async with asyncio.timeout(self.settings.timeout_seconds), self._slots:
+                return await self._follow(url, into)
+        except TimeoutError as error:
+            raise SourceFailed("fetching the URL took too long") from error
+        except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
+            if _was_blocked(error):
+                raise guard.blocked("it leads to a private or reserved address") from error
+            raise SourceFailed("the URL could not be fetched") from error
+
+    async def _follow(self, url: guard.Url, into: int) -> int:
+        assert self._session is not None
+        for _ in range(self.settings.max_redirects + 1):
+            async with self._session.get(url.text, allow_redirects=False) as answer:
+                if answer.status in _REDIRECTS:
+                    url = guard.check_redirect(url, answer.headers.get("Location"), self.settings.guard)
+                    continue
+                if answer.status != 200:
+                    raise SourceFailed("the origin did not answer with a picture")
+                if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
+                    raise SourceFailed("the origin answered with an encoding that was not asked for")
+                return await self._store(answer, into)
+        raise SourceFailed("the URL redirects too often")
+
+    async def _store(self, answer: aiohttp.ClientResponse, into: int) -> int:
+        limit = self.settings.max_bytes
+        if (answer.content_length or 0) > limit:
+            raise _too_large(answer.content_length or 0, limit)
+        size = 0
+        async for chunk in answer.content.iter_chunked(1 << 16):
+            if size + len(chunk) > limit:
+                raise _too_large(size + len(chunk), limit)
+            size += os.pwrite(into, chunk, size)
+        return size
+
+
+def _too_large(size: int, limit: int) -> LimitExceeded:
+    return LimitExceeded(
+        f"the file is larger than the limit of {limit} bytes",
+        code=ErrorCode.BODY_TOO_LARGE,
+        facts={"file_size": size, "limit": limit},
+    )
+
+
+def _was_blocked(error: BaseException | None) -> bool:
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, _Blocked) or isinstance(getattr(error, "os_error", None), _Blocked):
+            return True
+        error, seen = error.__cause__ or error.__context__, seen + 1
+    return False

@@ -1,0 +1,63 @@
+"""No URL leads to a private place, however it is written."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+
+import pytest
+
+from pixlean.domain.errors import ErrorCode, SourceFailed
+from pixlean.outbound import guard
+from pixlean.outbound.fetch import Fetcher, Settings
+from pixlean.sandbox.wire import memory_file
+
+NEVER = [
+    "https://127.0.0.1/", "https://2130706433/", "https://0x7f000001/", "https://017700000001/", "https://0177.0.0.1/",
+    "https://127.1/", "https://127.0.0.1./", "https://0.0.0.0/", "https://0/", "https://169.254.169.254/latest/",
+    "https://100.64.0.1/", "https://192.168.1.1/", "https://198.18.0.1/", "https://224.0.0.1/", "https://255.255.255.255/",
+    "https://[::1]/", "https://[::]/", "https://[::ffff:127.0.0.1]/", "https://[::ffff:7f00:1]/", "https://[::127.0.0.1]/",
+    "https://[64:ff9b::127.0.0.1]/", "https://[64:ff9b:1::127.0.0.1]/", "https://[2002:7f00:1::1]/",
+    "https://[2001:0:4136:e378:8000:63bf:80ff:fffe]/", "https://[::ffff:0:127.0.0.1]/", "https://[fe80::5efe:127.0.0.1]/",
+    "https://[2606:4700::5efe:127.0.0.1]/", "https://[fd00::1]/", "https://[fe80::1%25eth0]/", "https://[ff02::1]/",
+    "https://[2001:db8::1]/", "https://[100::1]/", "https://[3fff::1]/", "https://[5f00::1]/", "https://localhost/",
+    "https://LOCALHOST./", "https://ip6-localhost/", "https://127。0。0。1/", "https://１２７.0.0.1/", "https://%3127.0.0.1/",
+    "http://example.com/", "file:///etc/passwd", "gopher://127.0.0.1:6379/_X", "ftp://127.0.0.1/", "data:image/png,A", "//127.0.0.1/",
+    "https:/127.0.0.1/", "https:127.0.0.1/", "\thttps://127.0.0.1/", "https://a@127.0.0.1/", "https://127.0.0.1@example.com/",
+    "https://example.com\\@127.0.0.1/", "https://[::1", "https://[127.0.0.1]/", "https:///", "https://", "", "https://example.com:22/",
+    "https://example.com:6379/", "https://example.com:0/", "https://example.com:65536/", "https://example.com:-1/",
+    "https://example.com/\r\nX: 1", "https://example.com/%0d%0aX:1", f"https://{'a' * 64}.com/", f"https://{'a.' * 130}com/",
+    f"https://example.com/{'a' * 5000}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NEVER)
+def test_a_url_that_is_not_plainly_public_is_never_connected_to(url: str) -> None:
+    async def story() -> SourceFailed:
+        async with Fetcher(Settings(timeout_seconds=5)) as fetcher:
+            with pytest.raises(SourceFailed) as caught:
+                await fetcher.fetch(url, memory_file("x"))
+            return caught.value
+
+    error = asyncio.run(story())
+    # A name in /etc/hosts may be missing on some machines; it then fails to resolve, which is as good.
+    assert error.code is ErrorCode.SOURCE_BLOCKED or "localhost" in url.lower()
+
+
+@pytest.mark.parametrize("text", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8"])
+def test_public_addresses_pass(text: str) -> None:
+    guard.check_address(ipaddress.ip_address(text), guard.Settings())
+
+
+def test_an_allowed_network_opens_only_itself() -> None:
+    settings = guard.Settings(allowed_nets=(ipaddress.ip_network("10.1.0.0/16"),))
+    guard.check_address(ipaddress.ip_address("10.1.2.3"), settings)
+    guard.check_address(ipaddress.ip_address("::ffff:10.1.2.3"), settings)
+    for text in ("10.2.0.1", "127.0.0.1", "::1"):
+        with pytest.raises(SourceFailed):
+            guard.check_address(ipaddress.ip_address(text), settings)
+
+
+def test_a_plain_public_url_passes_with_and_without_port() -> None:
+    assert guard.check_url("https://example.com/a.png?x=1", guard.Settings()).port == 443
+    assert guard.check_url("http://example.com:8080/", guard.Settings(require_https=False)).port == 8080
