@@ -218,9 +218,9 @@ def frames(data: bytes) -> Iterator[Array]:
 
 
 def preview(data: bytes) -> Array:
-    """The picture decoded whole but scaled down by the DCT to an eighth: enough to see that it is the right one."""
+    """The picture scaled down by the DCT, by 8 where it is large: enough to see that it is the right one."""
     image = open_with_pillow(data, "JPEG")
-    image.draft(None, (max(16, image.width // 8), max(16, image.height // 8)))
+    image.draft(None, (max(128, image.width // 8), max(128, image.height // 8)))
     return np.asarray(load_pixels(image))
 
 

@@ -78,7 +78,7 @@ def _pixel_promise(source: Source, made: bytes, trial: Trial) -> tuple[str | Non
     kept = source.__dict__.get("picture")
     if preview is not None and kept is not None and not trial.lossless and trial.floor_score is None:
         try:
-            return _means_differ(kept.first, preview(made)), None
+            return _means_differ(*_same_extent(kept.first, preview(made))), None
         except PixleanError as error:
             return f"the result does not decode: {error.message}", None
     worst: float | None = None
@@ -118,6 +118,17 @@ def _looks_wrong(left: Array, right: Array) -> str | None:
     if left.dtype != right.dtype and np.uint16 in (left.dtype, right.dtype):
         return "another depth of a decoded frame"
     return _means_differ(left, right)
+
+
+def _same_extent(whole: Array, scaled: Array) -> tuple[Array, Array]:
+    """``whole`` padded to the blocks that a scaled decode counts as whole ones, so that both cover the same area."""
+    import cv2
+
+    rows, columns = (scaled.shape[side] * -(-whole.shape[side] // scaled.shape[side]) for side in (0, 1))
+    padded = cv2.copyMakeBorder(
+        whole, 0, rows - whole.shape[0], 0, columns - whole.shape[1], cv2.BORDER_REPLICATE
+    )  # as encoders pad
+    return padded, scaled
 
 
 def _means_differ(left: Array, right: Array) -> str | None:
