@@ -6,7 +6,9 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from typing import IO
 
 import httpx
 
@@ -20,13 +22,21 @@ def free_port() -> int:
 class Server:
     """A running ``pixlean serve``."""
 
-    def __init__(self, **environment: str) -> None:
+    def __init__(self, stderr: IO[bytes] | None = None, **environment: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.data = tempfile.TemporaryDirectory(prefix="pixlean-test-")
         clean = {name: value for name, value in os.environ.items() if name not in ("API_KEY", "REDIS_URL")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "pixlean.cli", "serve"],
-            env={**clean, "PORT": str(self.port), "HOST": "127.0.0.1", **environment},
+            env={
+                **clean,
+                "PORT": str(self.port),
+                "HOST": "127.0.0.1",
+                "PIXLEAN_DATA_DIR": self.data.name,
+                **environment,
+            },
+            stderr=stderr,
         )
         self.client = httpx.Client(base_url=self.url, timeout=60)
         for _ in range(300):
@@ -42,4 +52,6 @@ class Server:
     def stop(self) -> int:
         self.client.close()
         self.process.terminate()
-        return self.process.wait(40)
+        code = self.process.wait(40)
+        self.data.cleanup()
+        return code

@@ -41,6 +41,22 @@ class Environment(BaseSettings):
     URL_FETCH_REQUIRE_HTTPS: bool = Field(True, description="refuse http URLs")
     URL_FETCH_ALLOWED_NETS: str = Field("", description="networks (CIDR list) that are allowed although private")
     URL_FETCH_CA_FILE: str = Field("", description="further certificate authorities, a PEM file")
+    STORAGE_ALLOWED_BUCKETS: str = Field(
+        "", description="buckets that may be written to, comma-separated; empty is any"
+    )
+    STORAGE_FILE_ROOT: str = Field("", description="folder below which the provider file writes; empty is off")
+    STORAGE_EMULATOR_HOST: str = Field("", description="a stand-in for Google Cloud Storage, for tests")
+    GOOGLE_APPLICATION_CREDENTIALS: str = Field("", description="service account file for Google Cloud Storage")
+    AWS_ACCESS_KEY_ID: str = Field("", description="Amazon's key; read with the other AWS_* names by the S3 client")
+    AWS_ENDPOINT_URL: str = Field("", description="a server that speaks S3, in place of Amazon's")
+    REDIS_URL: str = Field("", description="Redis for rate limits; empty is no limits")
+    RATE_LIMIT_PUBLIC_RPM: int = Field(60, ge=0, description="requests a minute without a key; 0 is unlimited")
+    RATE_LIMIT_PUBLIC_BURST: int = Field(10, ge=0, description="requests in ten seconds without a key; 0 is unlimited")
+    RATE_LIMIT_AUTH_ENABLED: bool = Field(False, description="limit requests with a key too")
+    RATE_LIMIT_AUTH_RPM: int = Field(0, ge=0, description="requests a minute with a key; 0 is unlimited")
+    TRUSTED_PROXIES: str = Field("", description="networks (CIDR list) whose X-Forwarded-For is believed")
+    PIXLEAN_DATA_DIR: str = Field("./.pixlean", description="folder for everything that this server keeps")
+    CACHE_MAX_MB: int = Field(256, ge=0, description="results kept on disk; 0 is none")
     REQUIRE_SANDBOX: bool = Field(False, description="refuse to start without Landlock and seccomp")
     LOG_LEVEL: str = Field("ERROR", description="logging level")
 
@@ -51,18 +67,41 @@ class Environment(BaseSettings):
             raise ValueError("one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
         return value.upper()
 
-    @field_validator("URL_FETCH_ALLOWED_NETS")
+    @field_validator("URL_FETCH_ALLOWED_NETS", "TRUSTED_PROXIES")
     @classmethod
     def _networks(cls, value: str) -> str:
         parse_networks(value)
         return value
 
-    @field_validator("URL_FETCH_CA_FILE")
+    @field_validator("REDIS_URL")
+    @classmethod
+    def _redis(cls, value: str) -> str:
+        if value and not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("redis://, rediss:// or unix://")
+        return value
+
+    @field_validator("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL")
+    @classmethod
+    def _endpoint(cls, value: str) -> str:
+        # Google's own libraries take this variable without a scheme as well.
+        made = value if "://" in value or not value else f"http://{value}"
+        if made and not made.startswith(("http://", "https://")):
+            raise ValueError("an http or https URL")
+        return made.rstrip("/")
+
+    @field_validator("URL_FETCH_CA_FILE", "GOOGLE_APPLICATION_CREDENTIALS")
     @classmethod
     def _readable(cls, value: str) -> str:
         if value and not Path(value).is_file():
             raise ValueError("a file that can be read")
         return value
+
+    @property
+    def traces(self) -> bool:
+        """Whether the usual variables ask for traces; the SDK reads them itself."""
+        off = os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+        named = any(os.environ.get(f"OTEL_EXPORTER_OTLP_{part}ENDPOINT") for part in ("", "TRACES_"))
+        return named and not off
 
     @property
     def slots(self) -> int:
@@ -75,9 +114,14 @@ class Environment(BaseSettings):
         return self.MAX_QUEUE_DEPTH or 2 * self.slots
 
 
+def parse_list(text: str) -> tuple[str, ...]:
+    """A comma-separated list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def parse_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     """A comma-separated CIDR list as networks. Raises ``ValueError``."""
-    return tuple(ip_network(part.strip(), strict=False) for part in text.split(",") if part.strip())
+    return tuple(ip_network(part, strict=False) for part in parse_list(text))
 
 
 @dataclass(frozen=True)

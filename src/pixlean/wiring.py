@@ -2,73 +2,163 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from fastapi import FastAPI
 
-from pixlean.config import Environment, parse_networks
+from pixlean.access import rate
+from pixlean.config import Environment, parse_list, parse_networks
 from pixlean.domain.limits import Limits
 from pixlean.outbound import fetch, guard
 from pixlean.sandbox import pool as sandbox
 from pixlean.service import gate
 from pixlean.service.compress import Compress
+from pixlean.service.deliver import Deliver
+from pixlean.service.estimate import EstimateSavings
+from pixlean.service.workshop import Workshop
+from pixlean.storage import objects
+from pixlean.storage.cache import ResultCache
 from pixlean.web import contract as web
 from pixlean.web.app import create_app
+from pixlean.web.observe import Metrics, Reading, log_request, start_logging
+from pixlean.web.trace import tracer_if
+
+_log = logging.getLogger("pixlean")
 
 
 def build(environment: Environment) -> FastAPI:
     """The application for these settings."""
-    logging.basicConfig(level=environment.LOG_LEVEL)
-    settings = web.Settings(
-        api_key=environment.API_KEY.get_secret_value(),
-        max_file_bytes=int(environment.MAX_FILE_SIZE_MB * (1 << 20)),
-        default_quality=environment.DEFAULT_QUALITY,
-        body_stall_seconds=environment.BODY_STALL_SECONDS,
-        body_total_seconds=environment.BODY_TOTAL_SECONDS,
-        allowed_origins=tuple(origin.strip() for origin in environment.ALLOWED_ORIGINS.split(",") if origin.strip()),
-    )
+    start_logging(environment.LOG_LEVEL)
+    settings = _web_settings(environment)
+    metrics = Metrics()
+    tracer = tracer_if(environment.traces, _log.error)
+    _warn(environment)
 
     @asynccontextmanager
     async def open_services() -> AsyncIterator[web.Services]:
-        pool = sandbox.Pool(
-            sandbox.Settings(
-                slots=environment.slots,
-                timeout_seconds=environment.TOOL_TIMEOUT_SECONDS,
-                memory_bytes=environment.CHILD_MEMORY_MB << 20,
-                memory_budget_bytes=environment.MEMORY_BUDGET_MB << 20,
-                required=environment.REQUIRE_SANDBOX,
-            )
-        )
+        pool = sandbox.Pool(_sandbox_settings(environment))
         await pool.start()
-        fetcher = fetch.Fetcher(
-            fetch.Settings(
-                guard=guard.Settings(
-                    require_https=environment.URL_FETCH_REQUIRE_HTTPS,
-                    allowed_nets=parse_networks(environment.URL_FETCH_ALLOWED_NETS),
-                ),
-                timeout_seconds=environment.URL_FETCH_TIMEOUT,
-                max_redirects=environment.URL_FETCH_MAX_REDIRECTS,
-                max_bytes=settings.max_file_bytes,
-                ca_file=environment.URL_FETCH_CA_FILE,
-            )
-        )
+        limiter = rate.RateLimiter(_rate_settings(environment))
         entrance = gate.Gate(gate.Settings(slots=environment.slots, depth=environment.depth))
-        limits = Limits(
-            max_pixels=environment.MAX_IMAGE_PIXELS,
-            max_total_pixels=environment.MAX_IMAGE_PIXELS,
-            max_canvas_pixels=10 * environment.MAX_IMAGE_PIXELS,
-        )
         try:
-            async with fetcher:
+            async with fetch.Fetcher(_fetch_settings(environment, settings.max_file_bytes)) as fetcher:
+                slots = asyncio.Semaphore(environment.slots)
+                workshop = Workshop(pool=pool, gate=entrance, fetcher=fetcher, limits=_limits(environment), slots=slots)
+                cache = await asyncio.to_thread(_cache, environment)
+                compress = Compress(workshop, cache)
+                metrics.watch(
+                    (
+                        Reading("queue_depth", "Requests that work or wait.", lambda: entrance.inside),
+                        Reading("children_waiting", "Children that are ready.", lambda: pool.waiting),
+                        Reading("children_died", "Children that died at work.", lambda: pool.died, grows=True),
+                        Reading("children_timed_out", "Children ended for time.", lambda: pool.timed_out, grows=True),
+                        Reading("rate_fail_opens", "Passed without Redis.", lambda: limiter.fail_opens, grows=True),
+                        Reading("cache_hits", "Results from the cache.", lambda: compress.hits, grows=True),
+                        Reading("cache_misses", "Results made anew.", lambda: compress.misses, grows=True),
+                        Reading("cache_bytes", "Size of the cache.", lambda: cache.total_bytes if cache else 0),
+                    )
+                )
                 yield web.Services(
                     settings=settings,
-                    compress=Compress(pool, entrance, fetcher, environment.slots, limits),
+                    gate=entrance,
+                    limiter=limiter,
+                    compress=compress,
+                    estimate=EstimateSavings(workshop),
+                    deliver=Deliver(objects.ObjectStores(_storage_settings(environment))),
                     status=web.Status(tools=pool.tools, versions=pool.versions, sandbox=pool.layers),
                 )
         finally:
             entrance.draining = True
             await pool.stop()
+            await limiter.close()
+            if tracer is not None:
+                await asyncio.to_thread(tracer.close)
 
-    return create_app(open_services, settings)
+    observers = (log_request,) if tracer is None else (log_request, tracer)
+    return create_app(open_services, settings, metrics, observers)
+
+
+def _warn(environment: Environment) -> None:
+    """Say what an operator should know before the port is opened to others."""
+    stores = (environment.STORAGE_FILE_ROOT, environment.GOOGLE_APPLICATION_CREDENTIALS, environment.AWS_ENDPOINT_URL,
+              environment.STORAGE_EMULATOR_HOST, environment.AWS_ACCESS_KEY_ID)  # fmt: skip
+    guarded = environment.API_KEY.get_secret_value() or environment.STORAGE_ALLOWED_BUCKETS
+    if any(stores) and not guarded:
+        _log.error("storage can be written to by anybody who reaches this port: set API_KEY or STORAGE_ALLOWED_BUCKETS")
+
+
+def _cache(environment: Environment) -> ResultCache | None:
+    if not environment.CACHE_MAX_MB:
+        return None
+    try:
+        return ResultCache(Path(environment.PIXLEAN_DATA_DIR) / "cache", environment.CACHE_MAX_MB << 20)
+    except OSError as error:
+        _log.error("results are not cached: %s can't be written to (%s)", environment.PIXLEAN_DATA_DIR, error.strerror)
+        return None
+
+
+def _web_settings(environment: Environment) -> web.Settings:
+    return web.Settings(
+        api_key=environment.API_KEY.get_secret_value(),
+        max_file_bytes=int(environment.MAX_FILE_SIZE_MB * (1 << 20)),
+        default_quality=environment.DEFAULT_QUALITY,
+        body_stall_seconds=environment.BODY_STALL_SECONDS,
+        body_total_seconds=environment.BODY_TOTAL_SECONDS,
+        allowed_origins=parse_list(environment.ALLOWED_ORIGINS),
+        trusted_proxies=parse_networks(environment.TRUSTED_PROXIES),
+    )
+
+
+def _sandbox_settings(environment: Environment) -> sandbox.Settings:
+    return sandbox.Settings(
+        slots=environment.slots,
+        timeout_seconds=environment.TOOL_TIMEOUT_SECONDS,
+        memory_bytes=environment.CHILD_MEMORY_MB << 20,
+        memory_budget_bytes=environment.MEMORY_BUDGET_MB << 20,
+        required=environment.REQUIRE_SANDBOX,
+    )
+
+
+def _fetch_settings(environment: Environment, max_bytes: int) -> fetch.Settings:
+    return fetch.Settings(
+        guard=guard.Settings(
+            require_https=environment.URL_FETCH_REQUIRE_HTTPS,
+            allowed_nets=parse_networks(environment.URL_FETCH_ALLOWED_NETS),
+        ),
+        timeout_seconds=environment.URL_FETCH_TIMEOUT,
+        max_redirects=environment.URL_FETCH_MAX_REDIRECTS,
+        max_bytes=max_bytes,
+        ca_file=environment.URL_FETCH_CA_FILE,
+    )
+
+
+def _rate_settings(environment: Environment) -> rate.Settings:
+    return rate.Settings(
+        redis_url=environment.REDIS_URL,
+        public_rpm=environment.RATE_LIMIT_PUBLIC_RPM,
+        public_burst=environment.RATE_LIMIT_PUBLIC_BURST,
+        auth_enabled=environment.RATE_LIMIT_AUTH_ENABLED,
+        auth_rpm=environment.RATE_LIMIT_AUTH_RPM,
+    )
+
+
+def _storage_settings(environment: Environment) -> objects.Settings:
+    return objects.Settings(
+        allowed_buckets=frozenset(parse_list(environment.STORAGE_ALLOWED_BUCKETS)),
+        file_root=environment.STORAGE_FILE_ROOT,
+        gcs_emulator=environment.STORAGE_EMULATOR_HOST,
+        google_credentials=environment.GOOGLE_APPLICATION_CREDENTIALS,
+        s3_endpoint=environment.AWS_ENDPOINT_URL,
+    )
+
+
+def _limits(environment: Environment) -> Limits:
+    return Limits(
+        max_pixels=environment.MAX_IMAGE_PIXELS,
+        max_total_pixels=environment.MAX_IMAGE_PIXELS,
+        max_canvas_pixels=10 * environment.MAX_IMAGE_PIXELS,
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import IO
 
 import pytest
 
@@ -21,8 +22,8 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Start servers with settings of their own; they end with the test."""
     running: list[Server] = []
 
-    def start(**environment: str) -> Server:
-        running.append(Server(**environment))
+    def start(stderr: IO[bytes] | None = None, **environment: str) -> Server:
+        running.append(Server(stderr, **environment))
         return running[-1]
 
     yield start

@@ -138,7 +138,6 @@ def test_two_files_are_refused(server: Server) -> None:
 
 
 def test_what_is_not_there_yet_is_said(server: Server) -> None:
-    assert_error(post(server, SVG, {"storage": {"provider": "gcs"}}), 501, "not_implemented")
     assert_error(post(server, SVG, {"optimization": {"format": "webp"}}), 501, "not_implemented")
 
 

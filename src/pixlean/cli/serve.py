@@ -29,6 +29,8 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
         port=environment.PORT if port is None else port,
         log_level=environment.LOG_LEVEL.lower(),
         access_log=False,
+        log_config=None,
+        proxy_headers=False,  # TRUSTED_PROXIES decides whose X-Forwarded-For is believed
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         timeout_keep_alive=15,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -17,8 +19,9 @@ from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging import isobmff
 from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import Source
+from pixlean.imaging.contract import Source, replace_picture
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.sampling import exactly, tile_score, tiles
 from pixlean.imaging.vips import vips
 
 # libaom's quality that looks like a JPEG of the recipe's quality.
@@ -41,7 +44,12 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
         kind=TrialKind.ENCODE,
         method="avif-reencode",
         why="the picture at the wanted quality",
-        parameters=MappingProxyType({"quality": max(1, min(100, recipe.quality + _QUALITY[strength]))}),
+        parameters=MappingProxyType(
+            {
+                "quality": max(1, min(100, recipe.quality + _QUALITY[strength])),
+                "speed": 6 if info.pixels <= 2_000_000 else 8,
+            }
+        ),
         must_gain=_MUST_GAIN[strength],
         floor_score=_FLOOR[strength],
         quality_parameter="quality",
@@ -105,7 +113,9 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     quality = int(trial.parameters["quality"] or 60)
     profile = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
     if source.info.bit_depth > 8:
-        return _encode_deep(source, quality, strip=recipe.strip_metadata)
+        return _encode_deep(
+            vips().Image.heifload_buffer(source.data), source, quality, keep="icc" if recipe.strip_metadata else "all"
+        )
     opened = open_with_pillow(source.data, "AVIF")
     out = io.BytesIO()
     extra: dict[str, object] = {"icc_profile": profile or b""}
@@ -120,7 +130,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         out,
         "AVIF",
         quality=quality,
-        speed=6 if source.info.pixels <= 2_000_000 else 8,
+        speed=int(trial.parameters["speed"] or 6),
         subsampling="4:2:0" if quality < 85 else "4:4:4",
         max_threads=1,
         **extra,
@@ -128,16 +138,34 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     return out.getvalue()
 
 
-def _encode_deep(source: Source, quality: int, *, strip: bool) -> bytes:
-    pyvips = vips()
+_SAMPLED_PIXELS = 600_000
 
-    image = pyvips.Image.heifload_buffer(source.data)
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """The encode of all but small pictures from 256-pixel tiles; the rest is run."""
+    if trial.method == "metadata-strip":
+        return exactly(run(source, trial, recipe))
+    whole = source.picture.first
+    sample = tiles(whole, tile_px=128, most_px=_SAMPLED_PIXELS)
+    part = replace_picture(source, sample.frame if sample else whole)
+    if source.info.bit_depth > 8:
+        image = vips().Image.new_from_array(part.picture.first, interpretation="rgb16")
+        made = _encode_deep(image, part, int(trial.parameters["quality"] or 60), keep="none")
+    else:
+        made = run(part, trial, recipe)
+    score = tile_score(part.picture.first, next(frames(made)))
+    if sample is None:
+        return Forecast(size_bytes=len(made), spread=0.002, score=score)
+    return Forecast(size_bytes=sample.whole(len(made), 400), strategy=Strategy.SAMPLE, spread=0.06, score=score)
+
+
+def _encode_deep(image: Any, source: Source, quality: int, *, keep: str) -> bytes:
     made: bytes = image.heifsave_buffer(
         Q=quality,
         compression="av1",
         effort=3,
         bitdepth=source.info.bit_depth,
         subsample_mode="on" if quality < 85 else "off",
-        keep="icc" if strip else "all",
+        keep=keep,
     )
     return made

@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -16,6 +17,7 @@ from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.sampling import exactly
 from pixlean.imaging.tools import find_tool, run_tool
 from pixlean.imaging.vips import vips
 
@@ -224,6 +226,11 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         if source.info.frames > 0:
             argv += [f"--colors={trial.parameters['colours']}"]
     return run_tool([*argv, "-"], _select_blocks(source.data, strip=recipe.strip_metadata))
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """What the trial makes: it is run."""
+    return exactly(run(source, trial, recipe))
 
 
 def _select_blocks(data: bytes, *, strip: bool) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pixlean.domain.errors import BadImage, ErrorCode
+from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -20,6 +21,7 @@ from pixlean.imaging import isobmff
 from pixlean.imaging.colour import icc_to_keep
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.sampling import exactly, tile_score, tiles
 
 UPRIGHT = True
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
@@ -104,14 +106,31 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     image = opened[0]
     profile = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
     image.info["icc_profile"] = profile
+    extra = {"exif": None, "xmp": None} if recipe.strip_metadata else {}
+    return _encode(opened, trial, **extra)
+
+
+def _encode(opened: Any, trial: Trial, **extra: object) -> bytes:
     out = io.BytesIO()
     quality = int(trial.parameters["quality"] or 60)
-    extra = {"exif": None, "xmp": None} if recipe.strip_metadata else {}
-    opened.save(
-        out,
-        quality=quality,
-        chroma=420 if quality < 80 else 444,
-        enc_params={"preset": "medium"},
-        **extra,
-    )
+    chroma = 420 if quality < 80 else 444
+    opened.save(out, quality=quality, chroma=chroma, enc_params={"preset": "medium"}, **extra)
     return out.getvalue()
+
+
+_SAMPLED_PIXELS = 500_000
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """The encode of all but small pictures from 256-pixel tiles; the rest is run."""
+    if trial.method == "metadata-strip":
+        return exactly(run(source, trial, recipe))
+    whole = source.picture.first
+    sample = tiles(whole, tile_px=128, most_px=_SAMPLED_PIXELS)
+    if sample is None:
+        return exactly(run(source, trial, recipe))
+    rows, columns, channels = sample.frame.shape
+    mode = ("RGBA" if channels == 4 else "RGB") + (";16" if sample.frame.dtype == np.uint16 else "")
+    made = _encode(_heif().from_bytes(mode, (columns, rows), sample.frame.tobytes()), trial)
+    score = tile_score(sample.frame, next(frames(made)))
+    return Forecast(size_bytes=sample.whole(len(made), 500), strategy=Strategy.SAMPLE, spread=0.06, score=score)

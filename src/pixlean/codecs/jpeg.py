@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import struct
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -19,9 +21,10 @@ from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe
 from pixlean.imaging import jpegli
 from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import DropTrial, Source
+from pixlean.imaging.contract import DropTrial, Source, replace_picture
 from pixlean.imaging.metadata import is_only_orientation, orientation_exif, read_exif
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.sampling import exactly, tiles
 from pixlean.imaging.tools import in_disposable_process
 from pixlean.imaging.vips import vips
 
@@ -241,6 +244,58 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         made = in_disposable_process(lambda: jpegli.transcode(source.data, progressive=progressive))
         return _resegment(made, source, recipe)
     return _resegment(_encode(source, trial), source, recipe)
+
+
+# Up to here the encode itself is quick enough (6 ms a megapixel, decoding not counted).
+_EXACT_PIXELS = 6_000_000
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """The encode of large pictures from 32-pixel tiles, whose blocks cost what they cost in place; the rest is run."""
+    sample = None
+    if trial.method == "jpegli" and source.info.pixels > _EXACT_PIXELS:
+        sample = tiles(source.picture.first, tile_px=32, most_px=1_500_000)
+    if sample is None:
+        return exactly(run(source, trial, recipe))
+    head_bytes = 600
+    made = _encode(replace_picture(source, sample.frame), trial)
+    travelling = len(_travelling(source, recipe))
+    size = sample.whole(len(made), head_bytes) + travelling
+    return Forecast(size_bytes=size, strategy=Strategy.SAMPLE, spread=0.02)
+
+
+# The logarithm of jpegli's bytes over the source's, as a quadratic form of the logarithms of both quantisation scales
+# and of the source's bits per pixel, with terms for 4:4:4 and progressive sources. Least absolute error over 2 029
+# re-encodes of 50 photographs: standard deviation 0.15.
+_HEAD_MODEL = (
+    0.2491, 0.7962, -1.0302, 0.8737, -0.0761, 0.0425, 0.0748, -0.0249, -0.1135, -0.0960, -0.4412, 0.0807, -0.0633,
+)  # fmt: skip
+
+
+def forecast_head(head: bytes, total_bytes: int, info: ImageInfo, trial: Trial) -> Forecast | None:
+    """A forecast from the quantisation tables and the size alone; ``None`` for what they say nothing about."""
+    picture_bytes = total_bytes - _segments(head, Limits())[0][-1].end
+    if info.keep:
+        return Forecast(size_bytes=total_bytes, strategy=Strategy.HEADER_ONLY, spread=0.02)
+    if trial.method == "jpegli-transcode" and picture_bytes > 0:
+        share = 0.93 if not info.progressive else 0.99
+        return Forecast(size_bytes=round(share * picture_bytes), strategy=Strategy.HEADER_ONLY, spread=0.05)
+    if trial.method != "jpegli" or info.mode != "RGB" or info.jpeg_quality is None or picture_bytes <= 0:
+        return None
+    source, wanted = _log_scale(info.jpeg_quality), _log_scale(int(trial.parameters["quality"] or 0))
+    bits = math.log(8 * picture_bytes / info.pixels)
+    full, scans = float(info.chroma_subsampling == "444"), float(info.progressive)
+    terms = (
+        1.0, source, wanted, bits, source * wanted, source**2, wanted**2, bits**2, bits * source, bits * wanted,
+        full, full * source, scans,
+    )  # fmt: skip
+    share = math.exp(sum(weight * term for weight, term in zip(_HEAD_MODEL, terms, strict=True)))
+    return Forecast(size_bytes=round(share * picture_bytes), strategy=Strategy.HEADER_ONLY, spread=0.16)
+
+
+def _log_scale(quality: int) -> float:
+    """The logarithm of libjpeg's quantisation scale in per cent (jpeg_quality_scaling)."""
+    return math.log(5000 / quality if quality < 50 else max(2, 200 - 2 * quality))
 
 
 # jpegli's quality that scores, on photographs, no lower on average than libjpeg-turbo's at the recipe's number

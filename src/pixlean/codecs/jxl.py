@@ -8,6 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -17,6 +18,7 @@ from pixlean.imaging import libjxl
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.metadata import read_exif
 from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.sampling import exactly, tile_score, tiles
 
 UPRIGHT = True
 _PRIVATE = {b"Exif": "exif", b"xml ": "xmp", b"jumb": "text", b"jhgm": "text", b"brob": "exif"}
@@ -131,8 +133,8 @@ def frames(data: bytes) -> Iterator[Array]:
 def decode(data: bytes) -> Picture:
     """All frames, upright, as (rows, columns, channels)."""
     channels, bits = _channels(data)
-    shown, _ = libjxl.decode(data, bits=bits, channels=channels)
-    return Picture(frames=tuple(np.asarray(frame) for frame in shown), mode="RGB")
+    shown, profile = libjxl.decode(data, bits=bits, channels=channels)
+    return Picture(frames=tuple(np.asarray(frame) for frame in shown), mode="RGB", icc=profile)
 
 
 def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
@@ -141,15 +143,29 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         return _strip(source.data) if recipe.strip_metadata else source.data
     if not recipe.strip_metadata and source.info.metadata:
         raise DropTrial("a re-encode would lose the metadata that must stay")
-    channels, bits = _channels(source.data)
-    shown, profile = libjxl.decode(source.data, bits=bits, channels=channels)
-    return libjxl.encode(
-        shown[0],
-        distance=float(trial.parameters["distance"] or 1.0),
-        effort=int(trial.parameters["effort"] or 5),
-        bits=bits,
-        icc=profile,
-    )
+    return _encode(source.picture.first, source, trial)
+
+
+def _encode(pixels: Array, source: Source, trial: Trial) -> bytes:
+    _, bits = _channels(source.data)
+    distance, effort = float(trial.parameters["distance"] or 1.0), int(trial.parameters["effort"] or 5)
+    return libjxl.encode(pixels, distance=distance, effort=effort, bits=bits, icc=source.picture.icc)
+
+
+_SAMPLED_PIXELS = 750_000
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """The encode of all but small pictures from 256-pixel tiles; the rest is run."""
+    sample = None
+    if trial.method != "metadata-strip" and (recipe.strip_metadata or not source.info.metadata):
+        sample = tiles(source.picture.first, tile_px=128, most_px=_SAMPLED_PIXELS)
+    if sample is None:
+        return exactly(run(source, trial, recipe))
+    made = _encode(sample.frame, source, trial)
+    head_bytes = 100 + len(source.picture.icc or b"")
+    score = tile_score(sample.frame, next(frames(made)))
+    return Forecast(size_bytes=sample.whole(len(made), head_bytes), strategy=Strategy.SAMPLE, spread=0.06, score=score)
 
 
 def _strip(data: bytes) -> bytes:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format, detect
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -21,6 +22,7 @@ from pixlean.domain.recipe import Recipe
 from pixlean.imaging import svgsafe
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.sampling import exactly
 from pixlean.imaging.vips import vips
 
 _LENGTH = re.compile(r"\s*([0-9.]+(?:e[+-]?\d+)?)\s*(px|pt|pc|mm|cm|in|em|ex|%)?\s*$", re.IGNORECASE)
@@ -163,6 +165,11 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     if source.info.format is Format.SVGZ:
         return gzip.compress(made, 9, mtime=0)
     return made
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """What the trial makes: it is run."""
+    return exactly(run(source, trial, recipe))
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from pixlean.domain.errors import BadImage
+from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -21,6 +22,7 @@ from pixlean.imaging import jpegli, tiffile
 from pixlean.imaging.colour import is_srgb
 from pixlean.imaging.contract import DropTrial, Source
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.sampling import exactly
 from pixlean.imaging.tiffile import Directory
 
 _NONE, _G4, _LZW, _OLD_JPEG, _JPEG, _DEFLATE, _PACKBITS, _OLD_DEFLATE = 1, 4, 5, 6, 7, 8, 32773, 32946
@@ -173,6 +175,11 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     if recipe.strip_metadata:
         pages = tuple(_stripped(page) for page in pages)
     return tiffile.write(pages)
+
+
+def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+    """What the trial makes: it is run."""
+    return exactly(run(source, trial, recipe))
 
 
 def _doomed(pages: tuple[Directory, ...]) -> frozenset[int]:

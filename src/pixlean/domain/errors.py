@@ -34,6 +34,7 @@ class ErrorCode(StrEnum):
     SOURCE_BLOCKED = "source_blocked"
     SOURCE_FAILED = "source_failed"
     DELIVERY_FAILED = "delivery_failed"
+    DELIVERY_FORBIDDEN = "delivery_forbidden"
     RATE_LIMITED = "rate_limited"
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
@@ -123,6 +124,8 @@ _BRANCH: dict[ErrorCode, type[PixleanError]] = {
     ErrorCode.SOURCE_BLOCKED: SourceFailed,
     ErrorCode.SOURCE_FAILED: SourceFailed,
     ErrorCode.DELIVERY_FAILED: DeliveryFailed,
+    ErrorCode.DELIVERY_FORBIDDEN: AccessDenied,
+    ErrorCode.RATE_LIMITED: Unavailable,
     ErrorCode.OVERLOADED: Unavailable,
     ErrorCode.SHUTTING_DOWN: Unavailable,
     ErrorCode.TIMEOUT: EngineFailed,

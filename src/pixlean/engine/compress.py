@@ -65,7 +65,7 @@ def _first_that_keeps(
     while True:
         ranked = by_preference([*trying.candidates, *original])
         if not ranked:
-            _check_decodes(source)
+            check_decodes(source)
             dropped = [f"{item.method}: {item.dropped}" for item in trying.attempts]
             raise EngineFailed(
                 "nothing that keeps its promises could be made of this picture",
@@ -73,7 +73,7 @@ def _first_that_keeps(
             )
         best = ranked[0]
         if best.trial is None:
-            _check_decodes(source)
+            check_decodes(source)
             return best, None, trying
         said: str | None
         score: float | None = None
@@ -89,7 +89,7 @@ def _first_that_keeps(
         trying = run_trials(source, without(trying, best, said), recipe, deadline)
 
 
-def _check_decodes(source: Source) -> None:
+def check_decodes(source: Source) -> None:
     """A picture that is handed back as it came must at least decode: raises ``BadImage`` where it does not."""
     if "picture" in source.__dict__:
         return

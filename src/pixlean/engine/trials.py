@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import TypeVar
 
 from pixlean.domain.errors import EngineFailed, ErrorCode
 from pixlean.domain.limits import Deadline
@@ -14,6 +16,8 @@ from pixlean.domain.recipe import Recipe
 from pixlean.engine.registry import codec_for
 from pixlean.engine.search import largest_under
 from pixlean.imaging.contract import DropTrial, Source
+
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +40,12 @@ def run_trials(source: Source, trying: Trying, recipe: Recipe, deadline: Deadlin
     original_bytes = len(source.data)
     for rank, trial in trying.left:
         best = min((len(candidate.data) for candidate in candidates), default=math.inf)
-        if trial.unless_below is not None and best < trial.unless_below * original_bytes:
+        if is_pointless(trial, best, original_bytes):
             left.append((rank, trial))
             continue
         deadline.check()
-        made, dropped = _attempt(source, trial, recipe)
-        if made is not None and trial.must_gain and 1 - len(made) / original_bytes < trial.must_gain:
+        made, dropped = attempt(lambda trial=trial: _made(source, trial, recipe))  # type: ignore[misc]
+        if made is not None and saves_too_little(trial, len(made), original_bytes):
             dropped = "saves too little for a generation loss"
         attempts.append(Attempt(method=trial.method, size_bytes=None if made is None else len(made), dropped=dropped))
         if made is not None and dropped is None:
@@ -56,10 +60,20 @@ def without(trying: Trying, loser: Candidate, dropped: str) -> Trying:
     return replace(trying, candidates=rest, attempts=(*trying.attempts, attempt))
 
 
-def _attempt(source: Source, trial: Trial, recipe: Recipe) -> tuple[bytes | None, str | None]:
-    """A trial's bytes, or why there are none: a failed trial is no failed request."""
+def is_pointless(trial: Trial, best_bytes: float, original_bytes: int) -> bool:
+    """Whether the best candidate so far is so small that the trial can't be worth its time."""
+    return trial.unless_below is not None and best_bytes < trial.unless_below * original_bytes
+
+
+def saves_too_little(trial: Trial, size_bytes: int, original_bytes: int) -> bool:
+    """Whether a lossy result is not worth its generation loss."""
+    return bool(trial.must_gain) and 1 - size_bytes / original_bytes < trial.must_gain
+
+
+def attempt(make: Callable[[], _Made]) -> tuple[_Made | None, str | None]:
+    """What ``make`` makes, or why it made nothing: a failed trial is no failed request."""
     try:
-        return _made(source, trial, recipe), None
+        return make(), None
     except MemoryError:
         raise
     except DropTrial as said:

@@ -2,14 +2,17 @@
 
 Order of calls: ``probe`` (header only, refuses before decoding) → ``trials`` (pure) → ``run`` for each
 trial, given one ``Source`` whose pixels are decoded once and shared → ``decode`` on the result, to verify.
+An estimate asks for ``forecast`` where compressing asks for ``run``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Protocol
 
+from pixlean.domain.estimate import Forecast
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.plan import Trial
@@ -35,6 +38,9 @@ class Codec(Protocol):
     def run(self, source: Source, trial: Trial, recipe: Recipe) -> bytes:
         """The bytes of one trial. May raise anything: the trial is then dropped."""
 
+    def forecast(self, source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+        """The size that ``run`` would give, in a fraction of its time where it takes long; raises as it does."""
+
 
 class Source:
     """The picture that the trials of one plan share: bytes, header, and pixels decoded on first use."""
@@ -48,6 +54,14 @@ class Source:
     def picture(self) -> Picture:
         """The decoded picture."""
         return self._codec.decode(self.data)
+
+
+def replace_picture(source: Source, frame: Array) -> Source:
+    """The same source with another picture in it: what a trial makes of a sample."""
+    info = replace(source.info, width_px=frame.shape[1], height_px=frame.shape[0])
+    made = Source(source._codec, source.data, info)
+    made.__dict__["picture"] = replace(source.picture, frames=(frame,))
+    return made
 
 
 class DropTrial(Exception):

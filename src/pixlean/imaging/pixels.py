@@ -21,13 +21,14 @@ Array = NDArray[Any]
 class Picture:
     """Decoded frames: arrays of (rows, columns) or (rows, columns, channels), uint8, uint16 or float.
 
-    Channels are grey, grey+alpha, RGB, RGBA or CMYK as ``mode`` says.
+    Channels are grey, grey+alpha, RGB, RGBA or CMYK as ``mode`` says. ``icc`` where only decoding tells it (JPEG XL).
     """
 
     frames: tuple[Array, ...]
     mode: str
     durations_ms: tuple[int, ...] = ()
     loop_count: int | None = None
+    icc: bytes | None = None
 
     @property
     def first(self) -> Array:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import os
+import re
 import socket
 import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,6 +22,7 @@ from pixlean.outbound import guard
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
+_Got = TypeVar("_Got")
 _AGENT = "Mozilla/5.0 (compatible; pixlean)"
 
 
@@ -32,6 +36,14 @@ class Settings:
     max_bytes: int = 32 << 20
     ca_file: str = ""
     slots: int = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What is known of a file of which the first bytes were fetched; ``total_bytes`` where the origin said it."""
+
+    total_bytes: int | None
+    is_whole: bool
 
 
 class _Blocked(OSError):
@@ -123,10 +135,25 @@ class Fetcher:
         Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``) and ``LimitExceeded``. What the origin
         answered is never part of the message.
         """
+        return await self._reach(text, lambda url: self._follow(url, into))
+
+    async def fetch_head(self, text: str, into: int, most_bytes: int) -> Head:
+        """Fetch at most the first ``most_bytes`` of a URL into the open file ``into``; raises what ``fetch`` raises.
+
+        An origin that knows no ranges is cut off there.
+        """
+        return await self._reach(text, lambda url: self._follow_head(url, into, most_bytes))
+
+    def check_size(self, size_bytes: int) -> None:
+        """Raise ``LimitExceeded`` where a file is too large to be fetched."""
+        if size_bytes > self.settings.max_bytes:
+            raise _too_large(size_bytes, self.settings.max_bytes)
+
+    async def _reach(self, text: str, follow: Callable[[guard.Url], Awaitable[_Got]]) -> _Got:
         url = guard.check_url(text, self.settings.guard)
         try:
             async with asyncio.timeout(self.settings.timeout_seconds), self._slots:
-                return await self._follow(url, into)
+                return await follow(url)
         except TimeoutError as error:
             raise SourceFailed("fetching the URL took too long") from error
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
@@ -135,29 +162,56 @@ class Fetcher:
             raise SourceFailed("the URL could not be fetched") from error
 
     async def _follow(self, url: guard.Url, into: int) -> int:
+        async with self._answer(url, {}) as answer:
+            if answer.status != 200:
+                raise SourceFailed("the origin did not answer with a picture")
+            return await self._store(answer, into)
+
+    async def _follow_head(self, url: guard.Url, into: int, most_bytes: int) -> Head:
+        async with self._answer(url, {"Range": f"bytes=0-{most_bytes - 1}"}) as answer:
+            total = _total_bytes(answer)
+            size = 0
+            async for chunk in answer.content.iter_chunked(1 << 14):
+                size += os.pwrite(into, chunk[: most_bytes - size], size)
+                if size >= most_bytes:
+                    break
+            whole = size < most_bytes if total is None else size >= total
+            return Head(total_bytes=size if whole and total is None else total, is_whole=whole)
+
+    @contextlib.asynccontextmanager
+    async def _answer(self, url: guard.Url, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer at the end of the redirects, each of which is checked. Raises ``SourceFailed``."""
         assert self._session is not None
         for _ in range(self.settings.max_redirects + 1):
-            async with self._session.get(url.text, allow_redirects=False) as answer:
+            async with self._session.get(url.text, allow_redirects=False, headers=headers) as answer:
                 if answer.status in _REDIRECTS:
                     url = guard.check_redirect(url, answer.headers.get("Location"), self.settings.guard)
                     continue
-                if answer.status != 200:
-                    raise SourceFailed("the origin did not answer with a picture")
                 if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
                     raise SourceFailed("the origin answered with an encoding that was not asked for")
-                return await self._store(answer, into)
+                yield answer
+                return
         raise SourceFailed("the URL redirects too often")
 
     async def _store(self, answer: aiohttp.ClientResponse, into: int) -> int:
         limit = self.settings.max_bytes
-        if (answer.content_length or 0) > limit:
-            raise _too_large(answer.content_length or 0, limit)
+        self.check_size(answer.content_length or 0)
         size = 0
         async for chunk in answer.content.iter_chunked(1 << 16):
             if size + len(chunk) > limit:
                 raise _too_large(size + len(chunk), limit)
             size += os.pwrite(into, chunk, size)
         return size
+
+
+def _total_bytes(answer: aiohttp.ClientResponse) -> int | None:
+    """The size of the whole file, of an answer with or without a range. Raises ``SourceFailed``."""
+    if answer.status == 200:
+        return answer.content_length
+    found = re.fullmatch(r"bytes 0-\d{1,18}/(\d{1,18}|\*)", answer.headers.get("Content-Range", ""))
+    if answer.status != 206 or not found:
+        raise SourceFailed("the origin did not answer with a picture")
+    return None if found[1] == "*" else int(found[1])
 
 
 def _too_large(size: int, limit: int) -> LimitExceeded:

@@ -16,8 +16,7 @@ import time
 
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.domain.image import ImageInfo
-from pixlean.domain.limits import Deadline, Limits
-from pixlean.domain.recipe import Recipe
+from pixlean.domain.limits import Deadline
 from pixlean.sandbox import wire
 from pixlean.sandbox.confine import allow_cpu, available_layers, confine, die_with_parent, readable_places
 
@@ -68,7 +67,7 @@ def _warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     import cv2
 
     from pixlean.domain.formats import Format
-    from pixlean.engine import compress  # noqa: F401 - imported for its modules
+    from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
     from pixlean.engine.registry import codec_for
     from pixlean.imaging import jpegli
     from pixlean.imaging.tools import find_tool
@@ -129,7 +128,7 @@ def _serve(channel: int, with_tool: bool, memory_bytes: int, seconds: float, rea
         os._exit(status)
 
 
-def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done | wire.Failed:
+def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done | wire.Estimated | wire.Failed:
     try:
         return _work(end, job, given, result)
     except PixleanError as error:
@@ -146,27 +145,24 @@ def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.
         return wire.Failed(code=str(ErrorCode.ENGINE_FAILED), message=message, facts={})
 
 
-def _work(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done:
+def _work(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done | wire.Estimated:
     from pixlean.engine.compress import compress
+    from pixlean.engine.estimate import estimate, estimate_head
     from pixlean.engine.probe import probe
 
-    limits = Limits(**job.limits)
     deadline = Deadline.after(job.seconds)
-    recipe = Recipe(
-        quality=job.quality,
-        strip_metadata=job.strip_metadata,
-        progressive_jpeg=job.progressive_jpeg,
-        png_lossy=job.png_lossy,
-        max_reduction=job.max_reduction,
-    )
     started = time.perf_counter()
     data = wire.read_all(given, os.fstat(given).st_size)
-    info = probe(data, limits)
+    if job.total_bytes is not None:
+        return wire.Estimated(estimate=estimate_head(data, job.total_bytes, job.recipe, job.limits))
+    info = probe(data, job.limits)
     probed = time.perf_counter()
     wire.send(end, wire.encode(wire.Probed(raw_bytes=_raw_bytes(info))))
     if not wire.receive(end)[0]:
         os._exit(0)
-    outcome = compress(data, recipe, limits, deadline, info=info)
+    if job.ask == "estimate":
+        return wire.Estimated(estimate=estimate(data, job.recipe, job.limits, deadline, info=info))
+    outcome = compress(data, job.recipe, job.limits, deadline, info=info)
     wire.write_all(result, outcome.data)
     return wire.Done(
         size=len(outcome.data),

@@ -16,11 +16,13 @@ import sys
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import msgspec
 
 from pixlean.domain.errors import EngineFailed, ErrorCode, PixleanError, Unavailable, error_for
+from pixlean.domain.estimate import Estimate
 from pixlean.domain.formats import Format, detect
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
@@ -53,7 +55,6 @@ class Work:
     method: str
     score: float | None
     seconds: dict[str, float]
-    raw_bytes: int = 0
     evidence: tuple[tuple[str, int | None, str | None], ...] = ()
 
 
@@ -112,6 +113,13 @@ class Pool:
         self._budget = _Budget(settings.memory_budget_bytes)
         self._deaths: OrderedDict[bytes, list[float]] = OrderedDict()
         self._closing = False
+        self.died = 0
+        self.timed_out = 0
+
+    @property
+    def waiting(self) -> int:
+        """Children that are ready for a picture."""
+        return self._ready.qsize()
 
     async def start(self) -> None:
         """Start the zygote and fill the row of waiting children. Raises ``Unavailable`` where that fails."""
@@ -247,44 +255,77 @@ class Pool:
         and ``BadImage`` (``poisoned_input``) for bytes that killed two children in the last minutes. Cancelling
         kills the child.
         """
-        size = os.fstat(given).st_size
-        head = os.pread(given, 1 << 16, 0)
-        fingerprint = hashlib.blake2b(wire.read_all(given, size), digest_size=16).digest() if self._deaths else None
-        if fingerprint is not None:
-            self._refuse_poison(fingerprint)
-        needs_tool = self.tools.get("gifsicle", False) and detect(head) is Format.GIF
-        child = await self._take(tool=needs_tool)
         result = wire.memory_file("result")
-        again = False
         try:
-            work = await self._converse(child, given, result, recipe, limits)
-            # After a large picture the child goes, and its memory with it.
-            again = not needs_tool and work.raw_bytes <= _LARGE_BYTES
-            return work
-        except PixleanError as error:
-            if error.code is ErrorCode.CHILD_DIED:
-                self._remember_death(hashlib.blake2b(wire.read_all(given, size), digest_size=16).digest())
-            raise
+            job = self._job("compress", recipe, limits)
+            frame = await self._do(given, result, job)
+            assert isinstance(frame, wire.Done)
+            return Work(
+                data=wire.read_all(result, frame.size),
+                format=Format(frame.format),
+                method=frame.method,
+                score=frame.score,
+                seconds=frame.seconds,
+                evidence=tuple(frame.evidence),
+            )
         finally:
             os.close(result)
+
+    async def estimate(
+        self, given: int, recipe: Recipe, limits: Limits, *, total_bytes: int | None = None
+    ) -> Estimate | None:
+        """Have a child estimate the picture in the file ``given``; raises what ``compress`` raises.
+
+        ``total_bytes`` where ``given`` has only the first bytes of a file of that size: then ``None`` is the answer
+        where they say too little.
+        """
+        frame = await self._do(given, given, self._job("estimate", recipe, limits, total_bytes))
+        assert isinstance(frame, wire.Estimated)
+        return frame.estimate
+
+    def _job(
+        self, ask: Literal["compress", "estimate"], recipe: Recipe, limits: Limits, total_bytes: int | None = None
+    ) -> wire.Job:
+        seconds = self.settings.timeout_seconds
+        return wire.Job(ask=ask, recipe=recipe, limits=limits, seconds=seconds, total_bytes=total_bytes)
+
+    async def _do(self, given: int, result: int, job: wire.Job) -> wire.Frame:
+        """A child's answer to a job. The child is replaced unless all went well and the picture was not large."""
+        head = os.pread(given, 1 << 16, 0)
+        if self._deaths:
+            self._refuse_poison(_fingerprint(given))
+        needs_tool = self.tools.get("gifsicle", False) and detect(head) is Format.GIF
+        child = await self._take(tool=needs_tool)
+        again = False
+        try:
+            frame, raw_bytes = await self._converse(child, given, result, job)
+            # After a large picture the child goes, and its memory with it.
+            again = not needs_tool and raw_bytes <= _LARGE_BYTES
+            return frame
+        except PixleanError as error:
+            if error.code is ErrorCode.CHILD_DIED:
+                self.died += 1
+                self._remember_death(_fingerprint(given))
+            elif error.code is ErrorCode.TIMEOUT:
+                self.timed_out += 1
+            raise
+        finally:
             if needs_tool:
                 child.kill()
             else:
                 self._let_go(child, again=again)
 
-    async def _converse(self, child: _Child, given: int, result: int, recipe: Recipe, limits: Limits) -> Work:
-        seconds = self.settings.timeout_seconds
-        job = wire.Job(
-            quality=recipe.quality, strip_metadata=recipe.strip_metadata, progressive_jpeg=recipe.progressive_jpeg,
-            png_lossy=recipe.png_lossy, max_reduction=recipe.max_reduction, limits=asdict(limits), seconds=seconds,
-        )  # fmt: skip
+    async def _converse(self, child: _Child, given: int, result: int, job: wire.Job) -> tuple[wire.Frame, int]:
+        """The child's last frame, and the bytes that its picture takes decoded. Raises the child's error."""
+        seconds = job.seconds
+        raw_bytes = 0
         try:
             async with asyncio.timeout(seconds + 1):
                 wire.send(child.channel, wire.encode(job), (given, result))
                 frame = await self._frame(child, seconds + 1)
-                raw_bytes = frame.raw_bytes if isinstance(frame, wire.Probed) else 0
                 if isinstance(frame, wire.Probed):
-                    async with self._budget.hold(frame.raw_bytes):
+                    raw_bytes = frame.raw_bytes
+                    async with self._budget.hold(raw_bytes):
                         wire.send(child.channel, b"go")
                         frame = await self._frame(child, seconds + 1)
         except TimeoutError:
@@ -296,17 +337,13 @@ class Pool:
         if isinstance(frame, wire.Failed):
             code = ErrorCode(frame.code) if frame.code in set(ErrorCode) else ErrorCode.ENGINE_FAILED
             raise error_for(code, frame.message, frame.facts)
-        if not isinstance(frame, wire.Done) or os.fstat(result).st_size != frame.size:
+        if job.ask == "compress":
+            fits = isinstance(frame, wire.Done) and os.fstat(result).st_size == frame.size
+        else:
+            fits = isinstance(frame, wire.Estimated)
+        if not fits:
             raise EngineFailed("the encoding process answered with something else", code=ErrorCode.CHILD_DIED)
-        return Work(
-            data=wire.read_all(result, frame.size),
-            format=Format(frame.format),
-            method=frame.method,
-            score=frame.score,
-            seconds=frame.seconds,
-            raw_bytes=raw_bytes,
-            evidence=tuple(frame.evidence),
-        )
+        return frame, raw_bytes
 
     async def _frame(self, child: _Child, seconds: float) -> wire.Frame:
         packet, descriptors = await self._receive(child.channel, seconds)
@@ -333,3 +370,7 @@ class Pool:
         self._deaths.setdefault(fingerprint, []).append(time.monotonic())
         while len(self._deaths) > 1000:
             self._deaths.popitem(last=False)
+
+
+def _fingerprint(given: int) -> bytes:
+    return hashlib.blake2b(wire.read_all(given, os.fstat(given).st_size), digest_size=16).digest()

@@ -9,22 +9,28 @@ import array
 import os
 import socket
 import tempfile
+from typing import Literal
 
 import msgspec
+
+from pixlean.domain.estimate import Estimate
+from pixlean.domain.limits import Limits
+from pixlean.domain.recipe import Recipe
 
 MAX_FRAME_BYTES = 1 << 16
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child is to do; the input and the result descriptor travel with it."""
+    """What a child is to do; the input and the result descriptor travel with it.
 
-    quality: int
-    strip_metadata: bool
-    progressive_jpeg: bool
-    png_lossy: bool
-    max_reduction: float | None
-    limits: dict[str, int]
+    ``total_bytes`` is set where an estimate has only the first bytes of a file, and is the size of the file.
+    """
+
+    ask: Literal["compress", "estimate"]
+    recipe: Recipe
+    limits: Limits
     seconds: float
+    total_bytes: int | None = None
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
@@ -59,6 +65,12 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     evidence: list[tuple[str, int | None, str | None]]
 
 
+class Estimated(msgspec.Struct, frozen=True, kw_only=True, tag="estimated"):
+    """A forecast, or ``None`` where the first bytes of a file say too little."""
+
+    estimate: Estimate | None
+
+
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     """One of our errors, by its stable code."""
 
@@ -67,7 +79,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True, tag="failed"):
     facts: dict[str, int | float | str | bool | None]
 
 
-Frame = Hello | Ready | Probed | Done | Failed
+Frame = Hello | Ready | Probed | Done | Estimated | Failed
 _decoder = msgspec.json.Decoder(Frame)
 _job_decoder = msgspec.json.Decoder(Job)
 

@@ -1,27 +1,32 @@
-"""Compress one uploaded picture: a place in the queue, a child, an answer."""
+"""Compress one picture: from the cache, or by a child."""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import hashlib
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from pixlean.domain.errors import BadImage, ErrorCode
-from pixlean.domain.limits import Limits
+import msgspec
+
+from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
-from pixlean.outbound.fetch import Fetcher
-from pixlean.sandbox.pool import Pool, Work
-from pixlean.sandbox.wire import memory_file
-from pixlean.service.gate import Gate
+from pixlean.domain.version import VERSION
+from pixlean.sandbox.pool import Work
+from pixlean.sandbox.wire import read_all
+from pixlean.service.inputs import Input, Origin, opened
+from pixlean.service.workshop import Workshop
+from pixlean.storage.cache import Entry, ResultCache
 
 
 @dataclass(frozen=True, kw_only=True)
 class Compressed:
-    """What a caller gets: the work and the size it began with; ``seconds`` has the wait too."""
+    """What a caller gets: the work, the size it began with, and where the time went."""
 
     work: Work
     original_bytes: int
+    from_cache: bool | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
 
     @property
     def reduction_percent(self) -> float:
@@ -29,35 +34,71 @@ class Compressed:
         return 100.0 * (1 - len(self.work.data) / self.original_bytes) if self.original_bytes else 0.0
 
 
+class _Notes(msgspec.Struct, frozen=True):
+    """What is kept beside a cached result."""
+
+    format: Format
+    method: str
+    score: float | None
+
+
 class Compress:
-    """The use case; built once by the wiring. A slow origin holds a fetch slot, never a place in the queue."""
+    """The use case; built once by the wiring. Twins that come at the same time share one child."""
 
-    def __init__(self, pool: Pool, gate: Gate, fetcher: Fetcher, slots: int, limits: Limits) -> None:
-        self._fetcher = fetcher
-        self._pool = pool
-        self.gate = gate
-        self._slots = asyncio.Semaphore(slots)
-        self._limits = limits
+    def __init__(self, workshop: Workshop, cache: ResultCache | None = None) -> None:
+        self._workshop = workshop
+        self._cache = cache
+        self._running: dict[str, asyncio.Task[Compressed]] = {}
+        self.hits = 0
+        self.misses = 0
 
-    async def __call__(self, given: int, recipe: Recipe) -> Compressed:
-        """Compress the picture in the file ``given``. Raises what the gate and the pool raise."""
+    async def __call__(self, origin: Origin, recipe: Recipe) -> Compressed:
+        """Compress a picture. Raises what the fetcher, the gate and the pool raise."""
+        async with opened(origin, self._workshop.fetcher) as given:
+            done = await self._compressed(given, recipe)
+        return replace(done, seconds={**given.seconds, **done.seconds})
+
+    async def _compressed(self, given: Input, recipe: Recipe) -> Compressed:
+        if self._cache is None:
+            return await self._made(given, recipe)
         started = time.perf_counter()
-        with self.gate.enter():
-            async with self._slots:
-                waited = time.perf_counter() - started
-                work = await self._pool.compress(given, recipe, self._limits)
-        seconds = {"queue": waited, **work.seconds}
-        return Compressed(work=replace(work, seconds=seconds), original_bytes=os.fstat(given).st_size)
+        key = _key(read_all(given.file, given.size_bytes), recipe)
+        found = await asyncio.to_thread(self._cache.get, key)
+        if found is not None:
+            self.hits += 1
+            notes = msgspec.json.decode(found.notes, type=_Notes)
+            work = Work(data=found.data, format=notes.format, method=notes.method, score=notes.score, seconds={})
+            seconds = {"cache": time.perf_counter() - started}
+            return Compressed(work=work, original_bytes=given.size_bytes, from_cache=True, seconds=seconds)
+        while key in self._running:
+            twin = self._running[key]
+            await asyncio.wait({twin})
+            if not twin.cancelled():  # else its client went away, and this request takes its place
+                self.hits += 1
+                return replace(twin.result(), from_cache=True)
+        self.misses += 1
+        task = asyncio.ensure_future(self._made_and_kept(key, given, recipe))
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await task  # a cancelled request cancels its task
 
-    async def from_url(self, url: str, recipe: Recipe) -> Compressed:
-        """Fetch a picture and compress it. Raises what the fetcher raises as well."""
-        started = time.perf_counter()
-        file = memory_file("fetched")
-        try:
-            if not await self._fetcher.fetch(url, file):
-                raise BadImage("the URL leads to an empty file", code=ErrorCode.UNSUPPORTED_FORMAT)
-            fetched = time.perf_counter() - started
-            done = await self(file, recipe)
-        finally:
-            os.close(file)
-        return replace(done, work=replace(done.work, seconds={"fetch": fetched, **done.work.seconds}))
+    async def _made_and_kept(self, key: str, given: Input, recipe: Recipe) -> Compressed:
+        assert self._cache is not None
+        done = await self._made(given, recipe)
+        work = done.work
+        notes = msgspec.json.encode(_Notes(work.format, work.method, work.score))
+        await asyncio.to_thread(self._cache.put, key, Entry(notes=notes, data=work.data))
+        return replace(done, from_cache=False)
+
+    async def _made(self, given: Input, recipe: Recipe) -> Compressed:
+        async with self._workshop.place() as waited:
+            work = await self._workshop.pool.compress(given.file, recipe, self._workshop.limits)
+        return Compressed(work=work, original_bytes=given.size_bytes, seconds={"queue": waited, **work.seconds})
+
+
+def _key(data: bytes, recipe: Recipe) -> str:
+    """The same bytes, the same recipe and the same version give the same result."""
+    digest = hashlib.blake2b(data, digest_size=32)
+    digest.update(msgspec.json.encode(recipe))
+    digest.update(VERSION.encode())
+    return digest.hexdigest()

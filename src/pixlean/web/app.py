@@ -14,9 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pixlean.domain.errors import ErrorCode, PixleanError
-from pixlean.web.contract import Dialect, Services, Settings
+from pixlean.web.contract import Dialect, Services, Settings, account
 from pixlean.web.dialects import native
-from pixlean.web.middleware import RequestId
+from pixlean.web.middleware import Net, Observer, Reception
+from pixlean.web.observe import Metrics
+from pixlean.web.ops import routes
 
 # The native dialect owns every path that no other one claims, so it stands last.
 DIALECTS: tuple[Dialect, ...] = (cast(Dialect, native),)
@@ -30,7 +32,19 @@ def dialect_for(path: str) -> Dialect:
     return DIALECTS[-1]
 
 
-def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]], settings: Settings) -> FastAPI:
+_OUR_HEADERS = (
+    "Content-Disposition", "RateLimit", "Retry-After", "Server-Timing", "X-Cache", "X-Optimization-Method",
+    "X-Optimized-Size", "X-Original-Format", "X-Original-Size", "X-Output-Format", "X-Quality-Score",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Reduction-Percent", "X-Request-ID",
+)  # fmt: skip
+
+
+def create_app(
+    open_services: Callable[[], AbstractAsyncContextManager[Services]],
+    settings: Settings,
+    metrics: Metrics,
+    observers: tuple[Observer, ...] = (),
+) -> FastAPI:
     """The ASGI application; ``open_services`` is entered at start-up and left at the end."""
 
     @asynccontextmanager
@@ -46,23 +60,27 @@ def create_app(open_services: Callable[[], AbstractAsyncContextManager[Services]
         docs_url=None,
         redoc_url=None,
         middleware=[
-            Middleware(RequestId, show_crash=_show_crash, show_crowded=_show_crowded),
+            Middleware(Reception, observers=(metrics, *observers)),
             Middleware(
                 CORSMiddleware,
                 allow_origins=list(settings.allowed_origins),
                 allow_methods=["GET", "POST", "OPTIONS"],
                 allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-                expose_headers=["*"],
+                expose_headers=list(_OUR_HEADERS),
+                max_age=600,
             ),
+            Middleware(Net, show_crash=_show_crash, show_crowded=_show_crowded),
         ],
         exception_handlers={HTTPException: _show_http, PixleanError: _show_ours},
     )
+    app.router.routes.extend(routes(metrics, DIALECTS))
     for dialect in DIALECTS:
         app.router.routes.extend(dialect.ROUTES)
     return app
 
 
 async def _show_ours(request: Request, error: PixleanError) -> Response:
+    account(request).error = str(error.code)
     return dialect_for(request.url.path).show_error(error)
 
 

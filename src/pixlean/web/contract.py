@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, Protocol, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pixlean.access.rate import RateLimiter
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.service.compress import Compress
+from pixlean.service.deliver import Deliver
+from pixlean.service.estimate import EstimateSavings
+from pixlean.service.gate import Gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,7 @@ class Settings:
     body_stall_seconds: float = 20.0
     body_total_seconds: float = 120.0
     allowed_origins: tuple[str, ...] = ("*",)
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,17 +46,22 @@ class Services:
     """The use cases and settings that the wiring hands to the web."""
 
     settings: Settings
+    gate: Gate
+    limiter: RateLimiter
     compress: Compress
+    estimate: EstimateSavings
+    deliver: Deliver
     status: Status = field(default_factory=Status)
 
 
 class Dialect(Protocol):
-    """One public API."""
+    """One public API. ``PATHS`` is its part of the OpenAPI document; its errors are added from ``ERRORS``."""
 
     NAME: str
     PREFIXES: tuple[str, ...]
     ROUTES: list[Route]
     ERRORS: Mapping[ErrorCode, tuple[int, str]]
+    PATHS: Mapping[str, Mapping[str, Any]]
 
     def show_error(self, error: PixleanError) -> Response:
         """Any of our errors in this API's words and shape."""
@@ -59,3 +70,21 @@ class Dialect(Protocol):
 def services(request: Request) -> Services:
     """The house's services, from the application."""
     return cast(Services, request.app.state.services)
+
+
+@dataclass
+class Account:
+    """What a request turned out to be: filled in by its dialect, read by those who count and log."""
+
+    dialect: str = ""
+    route: str = ""
+    format: str = ""
+    method: str = ""
+    bytes_out: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+
+
+def account(request: Request) -> Account:
+    """The account of a request, which the outermost middleware opened."""
+    return cast(Account, request.scope["state"]["account"])

@@ -1,29 +1,51 @@
-"""What wraps every request of every dialect: the request id, and the last net for errors."""
+"""What wraps every request of every dialect: its id and account, and the last net for errors."""
 
 from __future__ import annotations
 
 import logging
 import re
+import time
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pixlean.web.contract import Account
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _MOST_HEADERS = 200
 _log = logging.getLogger("pixlean.web")
 
 
-class RequestId:
-    """ASGI middleware that sets ``X-Request-ID`` on every response; an inbound one that is a UUID is kept."""
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A request that was answered, for those who count, log and trace."""
 
-    def __init__(
-        self, app: ASGIApp, show_crash: Callable[[str], Response], show_crowded: Callable[[str], Response]
-    ) -> None:
+    request_id: str
+    verb: str
+    path: str
+    status: int
+    bytes_in: int
+    began_at: float
+    seconds: float
+    headers: tuple[tuple[bytes, bytes], ...]
+    account: Account
+
+
+Observer = Callable[[Finished], None]
+
+
+class Reception:
+    """Outermost: sets ``X-Request-ID`` on every response, opens the account and tells the observers of the end.
+
+    An inbound ``X-Request-ID`` that is a UUID is kept.
+    """
+
+    def __init__(self, app: ASGIApp, observers: tuple[Observer, ...]) -> None:
         self._app = app
-        self._show_crowded = show_crowded
-        self._show_crash = show_crash
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -32,24 +54,66 @@ class RequestId:
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"")
         request_id = given if _UUID.fullmatch(given) else str(uuid.uuid4()).encode()
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
-        begun = False
-        if len(scope["headers"]) > _MOST_HEADERS:
-            await self._show_crowded(scope["path"])(scope, receive, send)
-            return
+        account = Account()
+        scope.setdefault("state", {}).update(request_id=request_id.decode(), account=account)
+        began_at, started = time.time(), time.perf_counter()
+        status, bytes_in = 0, 0
+
+        async def counted() -> Message:
+            nonlocal bytes_in
+            message = await receive()
+            bytes_in += len(message.get("body", b""))
+            return message
 
         async def send_with_id(message: Message) -> None:
-            nonlocal begun
+            nonlocal status
             if message["type"] == "http.response.start":
-                begun = True
+                status = message["status"]
                 if not any(name.lower() == b"x-request-id" for name, _ in message["headers"]):
                     message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_id)
+            await self._app(scope, counted, send_with_id)
+        finally:
+            finished = Finished(
+                request_id=request_id.decode(), verb=scope["method"], path=scope["path"], status=status or 499,
+                bytes_in=bytes_in, began_at=began_at, seconds=time.perf_counter() - started,
+                headers=tuple(scope["headers"]), account=account,
+            )  # fmt: skip
+            for observer in self._observers:
+                observer(finished)
+
+
+class Net:
+    """Catches what nothing else caught, and heads with too many headers: both in the dialect's words."""
+
+    def __init__(
+        self, app: ASGIApp, show_crash: Callable[[str], Response], show_crowded: Callable[[str], Response]
+    ) -> None:
+        self._app = app
+        self._show_crash = show_crash
+        self._show_crowded = show_crowded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if len(scope["headers"]) > _MOST_HEADERS:
+            await self._show_crowded(scope["path"])(scope, receive, send)
+            return
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
         except Exception:
-            _log.exception("request failed", extra={"request_id": request_id.decode()})
+            _log.exception("request failed", extra={"request_id": scope["state"]["request_id"]})
             if begun:
                 raise
-            await self._show_crash(scope["path"])(scope, receive, send_with_id)
+            await self._show_crash(scope["path"])(scope, receive, send)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from pixlean.web.dialects.native.describe import PATHS
 from pixlean.web.dialects.native.errors import ERRORS, show_error
 from pixlean.web.dialects.native.routes import ROUTES
 
 NAME = "native"
 PREFIXES = ("/",)
 
-__all__ = ["ERRORS", "NAME", "PREFIXES", "ROUTES", "show_error"]
+__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
+from pixlean.access.rate import RateExceeded, Standing
 from pixlean.domain.errors import ErrorCode, PixleanError
 
 ERRORS: dict[ErrorCode, tuple[int, str]] = {
@@ -21,6 +22,7 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.SOURCE_BLOCKED: (422, "ssrf_blocked"),
     ErrorCode.SOURCE_FAILED: (422, "url_fetch_failed"),
     ErrorCode.DELIVERY_FAILED: (502, "storage_failed"),
+    ErrorCode.DELIVERY_FORBIDDEN: (403, "storage_forbidden"),
     ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
     ErrorCode.OVERLOADED: (503, "service_overloaded"),
     ErrorCode.SHUTTING_DOWN: (503, "service_overloaded"),
@@ -32,10 +34,23 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
 }
 
 
+def rate_headers(standing: Standing) -> dict[str, str]:
+    """Where the caller stands, in the words of the IETF draft (RateLimit) and in the older ones."""
+    limit, remaining, reset = standing.limit, standing.remaining, standing.reset_seconds
+    return {
+        "RateLimit": f"limit={limit}, remaining={remaining}, reset={reset}",
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset),
+    }
+
+
 def show_error(error: PixleanError) -> Response:
     """``{"success": false, "error", "message", ...facts}`` with the right status."""
     status, word = ERRORS[error.code]
     headers = {"Cache-Control": "no-store"}
+    if isinstance(error, RateExceeded):
+        headers |= rate_headers(error.standing)
     if "retry_after" in error.facts:
         headers["Retry-After"] = str(error.facts["retry_after"])
     if status == 401:

@@ -4,76 +4,185 @@ from __future__ import annotations
 
 import hmac
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
+from pixlean.domain.delivery import Delivery, Provider, normal_path
 from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest, PixleanError
 from pixlean.domain.recipe import Recipe
+from pixlean.service.inputs import Link, Origin, Upload
 from pixlean.web.body import Form, parse_object, read_form, read_json
 from pixlean.web.contract import Settings
 
 _LATER = {"format", "max_width", "max_height", "target_size", "min_score", "effort"}
 
 
+# Preset: quality, and whether PNGs may lose.
+_PRESETS = {"high": (40, True), "medium": (60, True), "low": (75, False)}
+_DEFAULT_PRESET = "medium"
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimizeRequest:
-    """One ``POST /optimize``: an uploaded form, which the caller closes, or a URL; and the recipe."""
+    """One ``POST /optimize``; the caller closes ``form``."""
 
+    origin: Origin
     recipe: Recipe
+    delivery: Delivery | None = None
     form: Form | None = None
-    url: str = ""
 
 
-def check_key(request: Request, settings: Settings) -> None:
-    """Bearer authentication; none in dev mode. Raises ``AccessDenied``."""
+@dataclass(frozen=True, kw_only=True)
+class EstimateRequest:
+    """One ``POST /estimate``; the caller closes ``form``."""
+
+    origin: Origin
+    recipe: Recipe
+    thumbnail_url: str | None = None
+    file_bytes: int | None = None
+    form: Form | None = None
+
+
+def known_caller(request: Request, settings: Settings) -> str | None:
+    """The key that was shown, checked; ``None`` in dev mode. Raises ``AccessDenied``."""
     if not settings.api_key:
-        return
+        return None
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
     same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), settings.api_key.encode())
     if scheme.lower() != "bearer" or not same:
         raise AccessDenied("a valid API key is needed: Authorization: Bearer <api-key>")
+    return settings.api_key
 
 
 async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest:
     """A multipart upload or a JSON body with a URL. Raises ``InvalidRequest`` and ``LimitExceeded``."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == "application/json":
-        return await _read_url(request, settings)
-    if kind != "multipart/form-data":
-        raise InvalidRequest("send multipart/form-data with a 'file', or JSON with a 'url'")
-    form = await read_form(request, settings)
+    if _is_json(request):
+        body = await read_json(request, settings)
+        return OptimizeRequest(
+            origin=Link(_url(body, "url")), recipe=_recipe(_optimization(body), settings), delivery=_delivery(body)
+        )
+    form = await _uploaded(request, settings)
     try:
-        if form.file is None:
-            raise InvalidRequest("the 'file' field is missing")
-        if not form.file_bytes:
-            raise InvalidRequest("the 'file' is empty")
-        options = parse_object(form.fields["options"], "'options'") if form.fields.get("options") else {}
-        return OptimizeRequest(form=form, recipe=_recipe(options, settings))
+        options = _options(form)
+        recipe, delivery = _recipe(_optimization(options), settings), _delivery(options)
     except BaseException:
         form.close()
         raise
+    return OptimizeRequest(origin=_upload(form), recipe=recipe, delivery=delivery, form=form)
 
 
-async def _read_url(request: Request, settings: Settings) -> OptimizeRequest:
-    body = await read_json(request, settings)
-    url = body.get("url")
+async def read_estimate(request: Request, settings: Settings) -> EstimateRequest:
+    """A multipart upload or a JSON body with a URL; a preset beats options. Raises as ``read_optimize`` does."""
+    if _is_json(request):
+        body = await read_json(request, settings)
+        thumbnail_url = _url(body, "thumbnail_url") if body.get("thumbnail_url") is not None else None
+        file_bytes = _whole(body, "file_size", 0, 1, 1 << 40) if body.get("file_size") is not None else None
+        return EstimateRequest(
+            origin=Link(_url(body, "url")),
+            recipe=_estimate_recipe(body.get("preset"), _optimization(body), "optimization" in body, settings),
+            thumbnail_url=thumbnail_url,
+            file_bytes=file_bytes,
+        )
+    form = await _uploaded(request, settings)
+    try:
+        options = _options(form)
+        # Clients that send what they send to /optimize mean the same.
+        wanted = _optimization(options) if isinstance(options.get("optimization"), dict) else options
+        recipe = _estimate_recipe(form.fields.get("preset") or None, wanted, bool(options), settings)
+    except BaseException:
+        form.close()
+        raise
+    return EstimateRequest(origin=_upload(form), recipe=recipe, form=form)
+
+
+def _is_json(request: Request) -> bool:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return True
+    if kind != "multipart/form-data":
+        raise InvalidRequest("send multipart/form-data with a 'file', or JSON with a 'url'")
+    return False
+
+
+async def _uploaded(request: Request, settings: Settings) -> Form:
+    form = await read_form(request, settings)
+    problem = None
+    if form.file is None:
+        problem = "the 'file' field is missing"
+    elif not form.file_bytes:
+        problem = "the 'file' is empty"
+    elif form.fields.get("url"):
+        problem = "send a 'file' or a 'url', not both"
+    if problem:
+        form.close()
+        raise InvalidRequest(problem)
+    return form
+
+
+def _upload(form: Form) -> Upload:
+    assert form.file is not None
+    return Upload(form.file)
+
+
+def _options(form: Form) -> dict[str, Any]:
+    return parse_object(form.fields["options"], "'options'") if form.fields.get("options") else {}
+
+
+def _url(body: dict[str, Any], name: str) -> str:
+    url = body.get(name)
     if not isinstance(url, str) or not url:
-        raise InvalidRequest("the JSON body needs 'url', a string")
-    return OptimizeRequest(recipe=_recipe(body, settings), url=url)
+        raise InvalidRequest(f"the JSON body needs '{name}', a string")
+    return url
 
 
-def _recipe(options: dict[str, Any], settings: Settings) -> Recipe:
+def _optimization(options: dict[str, Any]) -> dict[str, Any]:
     wanted = options.get("optimization")
     if wanted is None:
-        wanted = {}
+        return {}
     if not isinstance(wanted, dict):
         raise InvalidRequest("'optimization' must be an object")
-    if options.get("storage") is not None:
-        raise PixleanError(
-            "'storage' is not part of this version yet; leave it out to get the image", code=ErrorCode.NOT_IMPLEMENTED
-        )
+    return wanted
+
+
+def _delivery(options: dict[str, Any]) -> Delivery | None:
+    wanted = options.get("storage")
+    if wanted is None:
+        return None
+    if not isinstance(wanted, dict):
+        raise InvalidRequest("'storage' must be an object")
+    provider = wanted.get("provider")
+    if provider not in list(Provider):
+        raise InvalidRequest(f"'storage.provider' must be one of {', '.join(Provider)}")
+    bucket, path, project = (wanted.get(name) for name in ("bucket", "path", "project"))
+    for name, value in (("bucket", bucket), ("path", path)):
+        if not isinstance(value, str) or not value:
+            raise InvalidRequest(f"'storage.{name}' must be a string")
+    if project is not None and (not isinstance(project, str) or not re.fullmatch(r"[A-Za-z0-9.:_-]{1,100}", project)):
+        raise InvalidRequest("'storage.project' must be a project id, or null")
+    return Delivery(
+        provider=Provider(str(provider)),
+        bucket=str(bucket),
+        path=normal_path(str(path)),
+        project=project,
+        public=_flag(wanted, "public", default=False),
+    )
+
+
+def _estimate_recipe(preset: Any, wanted: dict[str, Any], has_options: bool, settings: Settings) -> Recipe:
+    """The recipe of a preset, or of the options where no preset is named; both missing is the preset ``medium``."""
+    if preset is None and has_options:
+        return _recipe(wanted, settings)
+    if preset is not None and (not isinstance(preset, str) or preset.lower() not in _PRESETS):
+        raise InvalidRequest(f"'preset' must be one of {', '.join(_PRESETS)}")
+    _recipe(wanted, settings)  # a preset beats options, but wrong ones are told
+    quality, png_lossy = _PRESETS[preset.lower() if preset else _DEFAULT_PRESET]
+    return Recipe(quality=quality, png_lossy=png_lossy)
+
+
+def _recipe(wanted: dict[str, Any], settings: Settings) -> Recipe:
     later = sorted(name for name in _LATER & wanted.keys() if wanted[name] is not None)
     if later:
         raise PixleanError(f"'{later[0]}' is not part of this version yet", code=ErrorCode.NOT_IMPLEMENTED)

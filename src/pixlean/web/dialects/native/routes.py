@@ -10,12 +10,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pixlean.access.rate import Standing
+from pixlean.domain.delivery import Delivered
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import FORMATS
 from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
-from pixlean.web.contract import services
-from pixlean.web.dialects.native.read import check_key, read_optimize
+from pixlean.service.estimate import Estimated
+from pixlean.web.callers import client_address
+from pixlean.web.contract import Services, account, services
+from pixlean.web.dialects.native.errors import rate_headers
+from pixlean.web.dialects.native.read import OptimizeRequest, known_caller, read_estimate, read_optimize
 
 _Answer = TypeVar("_Answer")
 
@@ -23,16 +28,66 @@ _Answer = TypeVar("_Answer")
 async def optimize(request: Request) -> Response:
     """``POST /optimize``."""
     house = services(request)
-    check_key(request, house.settings)
-    house.compress.gate.check()
+    standing = await _admit(request, house)
     asked = await read_optimize(request, house.settings)
-    if asked.form is None:
-        return _show_picture(await _unless_gone(request, house.compress.from_url(asked.url, asked.recipe)))
     try:
-        assert asked.form.file is not None
-        return _show_picture(await _unless_gone(request, house.compress(asked.form.file, asked.recipe)))
+        if asked.delivery is not None:
+            house.deliver.check(asked.delivery)
+        return _with_standing(await _unless_gone(request, _optimized(request, house, asked)), standing)
     finally:
-        asked.form.close()
+        if asked.form is not None:
+            asked.form.close()
+
+
+async def _optimized(request: Request, house: Services, asked: OptimizeRequest) -> Response:
+    done = await house.compress(asked.origin, asked.recipe)
+    if asked.delivery is None:
+        _note(request, done)
+        return _show_picture(done)
+    done, delivered = await house.deliver(done, asked.delivery)
+    _note(request, done)
+    return _show_delivered(done, delivered)
+
+
+async def estimate(request: Request) -> Response:
+    """``POST /estimate``."""
+    house = services(request)
+    standing = await _admit(request, house)
+    asked = await read_estimate(request, house.settings)
+    try:
+        work = house.estimate(
+            asked.origin, asked.recipe, thumbnail_url=asked.thumbnail_url, file_bytes=asked.file_bytes
+        )
+        done = await _unless_gone(request, work)
+    finally:
+        if asked.form is not None:
+            asked.form.close()
+    noted = account(request)
+    noted.format, noted.method, noted.seconds = str(done.estimate.format), str(done.estimate.strategy), done.seconds
+    return _with_standing(_show_estimate(done), standing)
+
+
+async def _admit(request: Request, house: Services) -> Standing | None:
+    """Key, rate and queue, in this order, before a byte of the body is read."""
+    noted = account(request)
+    noted.dialect, noted.route = "native", request.url.path
+    key = known_caller(request, house.settings)
+    caller = "house" if key else client_address(request, house.settings.trusted_proxies)
+    standing = await house.limiter.admit(caller, known=key is not None)
+    house.gate.check()
+    return standing
+
+
+def _note(request: Request, done: Compressed) -> None:
+    noted = account(request)
+    noted.format, noted.method = str(done.work.format), done.work.method
+    noted.bytes_out, noted.seconds = len(done.work.data), done.seconds
+
+
+def _with_standing(response: Response, standing: Standing | None) -> Response:
+    if standing is not None:
+        response.headers.update(rate_headers(standing))
+    return response
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _Answer:
@@ -65,12 +120,14 @@ def _show_picture(done: Compressed) -> Response:
         "X-Original-Format": str(work.format),
         "X-Output-Format": str(work.format),
         "X-Optimization-Method": work.method,
-        "Server-Timing": ", ".join(f"{name};dur={1000 * seconds:.1f}" for name, seconds in work.seconds.items()),
+        "Server-Timing": _timing(done.seconds),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
     if work.score is not None:
         headers["X-Quality-Score"] = f"{work.score:.1f}"
+    if done.from_cache is not None:
+        headers["X-Cache"] = "hit" if done.from_cache else "miss"
     media_type = FORMATS[work.format].media_type
     if media_type == "image/svg+xml":
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
@@ -80,6 +137,51 @@ def _show_picture(done: Compressed) -> Response:
     return Response(work.data, media_type=media_type, headers=headers)
 
 
+def _timing(seconds: dict[str, float]) -> str:
+    return ", ".join(f"{name};dur={1000 * value:.1f}" for name, value in seconds.items())
+
+
+def _show_delivered(done: Compressed, delivered: Delivered) -> Response:
+    work = done.work
+    return JSONResponse(
+        {
+            "success": True,
+            "original_size": done.original_bytes,
+            "optimized_size": len(work.data),
+            "reduction_percent": round(done.reduction_percent, 1),
+            "format": str(work.format),
+            "method": work.method,
+            "storage": {
+                "provider": str(delivered.provider),
+                "url": delivered.url,
+                "public_url": delivered.public_url,
+            },
+            "message": None,
+        },
+        headers={"Server-Timing": _timing(done.seconds), "Cache-Control": "no-store"},
+    )
+
+
+def _show_estimate(done: Estimated) -> Response:
+    found = done.estimate
+    return JSONResponse(
+        {
+            "original_size": found.original_bytes,
+            "original_format": str(found.format),
+            "dimensions": {"width": found.width_px, "height": found.height_px},
+            "color_type": found.mode,
+            "bit_depth": found.bit_depth,
+            "estimated_optimized_size": found.optimized_bytes,
+            "estimated_reduction_percent": round(found.reduction_percent, 1),
+            "optimization_potential": str(found.potential),
+            "method": str(found.strategy),
+            "already_optimized": found.already_optimized,
+            "confidence": str(found.confidence),
+        },
+        headers={"Server-Timing": _timing(done.seconds), "Cache-Control": "no-store"},
+    )
+
+
 async def root(request: Request) -> Response:
     """``GET /``: what this is and where to go."""
     return JSONResponse(
@@ -87,38 +189,22 @@ async def root(request: Request) -> Response:
             "name": "pixlean",
             "version": VERSION,
             "status": "ok",
-            "endpoints": {"optimize": "POST /optimize", "health": "GET /health", "ready": "GET /health/ready"},
+            "endpoints": {
+                "optimize": "POST /optimize",
+                "estimate": "POST /estimate",
+                "health": "GET /health",
+                "ready": "GET /health/ready",
+                "metrics": "GET /metrics",
+                "openapi": "GET /openapi.json",
+                "docs": "GET /docs",
+            },
             "formats": [str(name) for name in FORMATS],
         }
     )
 
 
-async def health(request: Request) -> Response:
-    """``GET /health``: tools, codec versions, sandbox layers."""
-    house = services(request)
-    tools = dict(house.status.tools)
-    return JSONResponse(
-        {
-            "status": "ok" if all(tools.values()) else "degraded",
-            "tools": tools,
-            "version": VERSION,
-            "codecs": dict(house.status.versions),
-            "sandbox": dict(house.status.sandbox),
-        },
-        headers={"Cache-Control": "no-store"},
-    )
-
-
-async def ready(request: Request) -> Response:
-    """``GET /health/ready``: 503 while the server drains."""
-    draining = services(request).compress.gate.draining
-    body = {"status": "draining" if draining else "ready"}
-    return JSONResponse(body, status_code=503 if draining else 200, headers={"Cache-Control": "no-store"})
-
-
 ROUTES = [
     Route("/", root, methods=["GET"]),
     Route("/optimize", optimize, methods=["POST"]),
-    Route("/health", health, methods=["GET"]),
-    Route("/health/ready", ready, methods=["GET"]),
+    Route("/estimate", estimate, methods=["POST"]),
 ]

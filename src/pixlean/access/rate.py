@@ -1,0 +1,118 @@
+"""How often one caller may ask: sliding windows in Redis, shared by all server processes; open where Redis is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from dataclasses import dataclass
+
+import redis.exceptions
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from limits.errors import StorageError
+
+from pixlean.domain.errors import ErrorCode, Unavailable
+
+# A Redis that does not answer within this costs a request no more; then it is left alone for a while.
+_PATIENCE_SECONDS = 0.05
+_REST_SECONDS = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where Redis is and what is allowed; 0 is unlimited. The windows are a minute and ten seconds, both sliding."""
+
+    redis_url: str = ""
+    public_rpm: int = 60
+    public_burst: int = 10
+    auth_enabled: bool = False
+    auth_rpm: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Where a caller stands in the window that matters most."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
+
+
+class RateExceeded(Unavailable):
+    """Too many requests; ``standing`` says how many are allowed and when again."""
+
+    code = ErrorCode.RATE_LIMITED
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(
+            f"too many requests: {standing.limit} are allowed, try again in {standing.reset_seconds} s",
+            facts={"retry_after": standing.reset_seconds, "limit": standing.limit},
+        )
+        self.standing = standing
+
+
+class RateLimiter:
+    """The limits of one server; ``fail_opens`` counts requests that passed because Redis did not answer."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.fail_opens = 0
+        self._rest_until = 0.0
+        self._storage: RedisStorage | None = None
+        self._window: MovingWindowRateLimiter | None = None
+        if settings.redis_url:
+            address = f"async+{settings.redis_url}"
+            self._storage = RedisStorage(
+                address, implementation="redispy", key_prefix="pixlean",
+                socket_timeout=_PATIENCE_SECONDS, socket_connect_timeout=_PATIENCE_SECONDS,
+            )  # fmt: skip
+            self._window = MovingWindowRateLimiter(self._storage)
+
+    async def admit(self, caller: str, *, known: bool) -> Standing | None:
+        """Count one request of ``caller``; ``known`` where a valid key was shown.
+
+        ``None`` where no limit applies or Redis does not answer. Raises ``RateExceeded``.
+        """
+        rules = self._rules(known=known)
+        if self._window is None or not rules:
+            return None
+        now = time.monotonic()
+        if now < self._rest_until:
+            self.fail_opens += 1
+            return None
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                return await self._count(self._window, rules, f"{'key' if known else 'address'}:{caller}")
+        except (TimeoutError, OSError, redis.exceptions.RedisError, StorageError):
+            self._rest_until = time.monotonic() + _REST_SECONDS
+            self.fail_opens += 1
+            return None
+
+    def _rules(self, *, known: bool) -> list[RateLimitItem]:
+        settings = self.settings
+        if known:
+            amounts = [(settings.auth_rpm, 60)] if settings.auth_enabled else []
+        else:
+            amounts = [(settings.public_burst, 10), (settings.public_rpm, 60)]
+        return [RateLimitItemPerSecond(amount, seconds) for amount, seconds in amounts if amount]
+
+    @staticmethod
+    async def _count(window: MovingWindowRateLimiter, rules: list[RateLimitItem], caller: str) -> Standing:
+        for rule in rules:
+            if not await window.hit(rule, caller):
+                raise RateExceeded(await RateLimiter._standing(window, rule, caller))
+        return await RateLimiter._standing(window, rules[-1], caller)
+
+    @staticmethod
+    async def _standing(window: MovingWindowRateLimiter, rule: RateLimitItem, caller: str) -> Standing:
+        stats = await window.get_window_stats(rule, caller)
+        # The windows are kept in Redis by the clock of the wall.
+        left = max(1, math.ceil(stats.reset_time - time.time()))
+        return Standing(limit=rule.amount, remaining=max(0, stats.remaining), reset_seconds=left)
+
+    async def close(self) -> None:
+        """Let go of Redis."""
+        if self._storage is not None:
+            await self._storage.bridge.storage.aclose()  # type: ignore[attr-defined]

@@ -1,0 +1,56 @@
+"""Where an answer goes, and where it then is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pixlean.domain.errors import InvalidRequest
+
+_MOST_PATH_BYTES = 1024  # the limit of S3 and of Google
+
+
+class Provider(StrEnum):
+    """A kind of object store."""
+
+    GCS = "gcs"
+    S3 = "s3"
+    FILE = "file"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """An object to be written: ``path`` is relative and normalised."""
+
+    provider: Provider
+    bucket: str
+    path: str
+    project: str | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivered:
+    """Where the object is: ``url`` is signed and good for an hour where the store can sign."""
+
+    provider: Provider
+    url: str
+    public_url: str | None
+
+
+def normal_path(path: str) -> str:
+    """An object's path without leading slash, empty and ``.`` segments.
+
+    Raises ``InvalidRequest`` where it is empty, too long, climbs with ``..`` or holds control characters.
+    """
+    if any(ord(character) < 32 or ord(character) == 127 for character in path) or "\\" in path:
+        raise InvalidRequest("'storage.path' holds characters that no path has")
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise InvalidRequest("'storage.path' leads out of the bucket")
+    made = "/".join(parts)
+    if not made or path.endswith("/"):
+        raise InvalidRequest("'storage.path' names no object")
+    if len(made.encode("utf-8", "surrogatepass")) > _MOST_PATH_BYTES:
+        raise InvalidRequest(f"'storage.path' is longer than {_MOST_PATH_BYTES} bytes")
+    return made

@@ -1,0 +1,33 @@
+"""The way to a child, the same for every use case: a place in the queue, then a slot, then the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from pixlean.domain.limits import Limits
+from pixlean.outbound.fetch import Fetcher
+from pixlean.sandbox.pool import Pool
+from pixlean.service.gate import Gate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workshop:
+    """What the use cases share. A slow origin holds a fetch slot, never a place in the queue."""
+
+    pool: Pool
+    gate: Gate
+    fetcher: Fetcher
+    limits: Limits
+    slots: asyncio.Semaphore
+
+    @contextlib.asynccontextmanager
+    async def place(self) -> AsyncIterator[float]:
+        """A slot to work in; yields the seconds that were waited. Raises ``Unavailable`` where the queue is full."""
+        started = time.perf_counter()
+        with self.gate.enter():
+            async with self.slots:
+                yield time.perf_counter() - started

@@ -1,0 +1,45 @@
+"""Who asks: the client's address, judged by the proxies that are trusted."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from starlette.requests import Request
+
+_MOST_HOPS = 20
+
+
+def client_address(request: Request, trusted: tuple[IPv4Network | IPv6Network, ...]) -> str:
+    """The client's address, an IPv6 one as its /64: what a rate limit counts.
+
+    ``X-Forwarded-For`` is read from the right, and only past peers that are trusted.
+    """
+    address = _parsed(request.client.host if request.client else "")
+    hops = [hop.strip() for hop in ",".join(request.headers.getlist("x-forwarded-for")).split(",") if hop.strip()]
+    for hop in reversed(hops[-_MOST_HOPS:]):
+        if address is None or not _is_in(address, trusted):
+            break
+        claimed = _parsed(hop)
+        if claimed is None:
+            break
+        address = claimed
+    if isinstance(address, IPv6Address):
+        return str(ip_network((int(address) >> 64 << 64, 64)))
+    return str(address) if address else "unknown"
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    text = text.removeprefix("[").partition("]")[0] if text.startswith("[") else text
+    if text.count(":") == 1:
+        text = text.partition(":")[0]  # an IPv4 address with a port
+    try:
+        address = ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    return address
+
+
+def _is_in(address: IPv4Address | IPv6Address, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)

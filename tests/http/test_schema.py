@@ -1,0 +1,26 @@
+"""schemathesis asks everything that the description allows, and some that it does not."""
+
+from __future__ import annotations
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from pixlean.web.app import DIALECTS
+from pixlean.web.openapi import document
+from serving import Server
+
+schema = schemathesis.openapi.from_dict(document(DIALECTS))
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@schema.parametrize()
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+def test_no_answer_is_undocumented_or_a_server_error(case: schemathesis.Case, server: Server) -> None:
+    answer = case.call(base_url=server.url)
+    case.validate_response(answer, checks=CHECKS)
