@@ -95,3 +95,11 @@ def test_entity_and_gzip_bombs_are_refused() -> None:
 def test_svgz_stays_gzip() -> None:
     made = pixlean.compress(gzip.compress(SVG)).data
     assert made[:2] == b"\x1f\x8b" and b"<svg" in gzip.decompress(made)
+
+
+def test_nested_uses_that_would_draw_billions_are_refused() -> None:
+    levels = "".join(f'<g id="a{n}"><use href="#a{n + 1}"/><use xlink:href="#a{n + 1}"/></g>' for n in range(40))
+    with pytest.raises(PixleanError, match="max_svg_elements"):
+        pixlean.compress(f'{HEAD}{levels}<rect id="a40"/><use href="#a0"/></svg>'.encode())
+    circle = HEAD + '<g id="a"><use href="#a"/></g><rect width="9" height="9" fill="red"/></svg>'
+    assert pixlean.compress(circle.encode()).data

@@ -212,6 +212,39 @@ def _check_shape(root: Element, limits: Limits) -> None:
         if event == "start":
             limits.check("max_svg_depth", depth)
             limits.check("max_svg_elements", count)
+    if count > 2:
+        limits.check("max_svg_elements", min(_drawn_elements(root, limits.max_svg_elements), 10**12))
+
+
+def _drawn_elements(root: Element, enough: int) -> int:
+    """How many elements drawing means when every ``use`` is followed: a few lines of nested ones make billions.
+
+    A circle of uses draws nothing (renderers stop there). Counts stop growing beyond ``enough``.
+    """
+    by_id = {element.get("id"): element for element in root.iterdescendants() if element.get("id")}
+    if not by_id:
+        return 0
+    drawn: dict[Element, int] = {}
+    open_now: set[Element] = set()
+    stack: list[tuple[Element, bool]] = [(root, False)]
+    while stack:
+        element, done = stack.pop()
+        below = [*element, *_used_by(element, by_id)]
+        if done:
+            open_now.discard(element)
+            drawn[element] = min(enough + 1, 1 + sum(drawn.get(each, 0) for each in below))
+        elif element not in drawn and element not in open_now:
+            open_now.add(element)
+            stack.append((element, True))
+            stack += [(each, False) for each in below if each not in drawn and each not in open_now]
+    return drawn[root]
+
+
+def _used_by(element: Element, by_id: dict[str | None, Element]) -> list[Element]:
+    if not isinstance(element.tag, str) or etree.QName(element).localname != "use":
+        return []
+    target = (element.get("href") or element.get("{http://www.w3.org/1999/xlink}href") or "").strip()
+    return [by_id[target[1:]]] if target[:1] == "#" and target[1:] in by_id else []
 
 
 def sanitise(text: bytes, limits: Limits, *, strip_metadata: bool) -> Sanitised:

@@ -73,7 +73,7 @@ class ObjectStores:
     ) -> None:
         attributes = {} if delivery.provider is Provider.FILE else {"Content-Type": media_type}
         try:
-            await obstore.put_async(store, delivery.path, data, attributes=attributes)  # type: ignore[arg-type]
+            await obstore.put_async(store, delivery.path, data, attributes=attributes)
         except GenericError as error:
             # Emulators of Google's store leave out the ETag that the library asks for after it has written.
             if not (self.settings.gcs_emulator and "MissingEtag" in str(error)):
@@ -102,7 +102,9 @@ class ObjectStores:
             options["allow_http"] = True
             config = {"base_url": settings.gcs_emulator, "bearer_token": "emulator"}
         if settings.google_credentials:
-            config["service_account"] = settings.google_credentials
+            # With a token of its own the client signs by a service account only.
+            kind = "service_account" if settings.gcs_emulator else "application_credentials"
+            config[kind] = settings.google_credentials
         return GCSStore(delivery.bucket, config=config, client_options=options, retry_config=_RETRIES)  # type: ignore[arg-type]
 
     async def _link(self, store: GCSStore | S3Store | LocalStore, delivery: Delivery) -> str:
