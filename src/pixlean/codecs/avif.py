@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -157,6 +158,27 @@ def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
     if sample is None:
         return Forecast(size_bytes=len(made), spread=0.002, score=score)
     return Forecast(size_bytes=sample.whole(len(made), 400), strategy=Strategy.SAMPLE, spread=0.06, score=score)
+
+
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """A picture or an animation as AVIF: 8 bit, or 10 bit where the picture is deep."""
+    speed = 6 if wish.effort is None else max(1, 10 - wish.effort)
+    quality = 100 if wish.lossless else wish.quality
+    if picture.first.dtype == np.uint16:
+        image = vips().Image.new_from_array(np.ascontiguousarray(picture.first), interpretation="rgb16")
+        made: bytes = image.heifsave_buffer(
+            Q=quality, compression="av1", effort=max(0, 9 - speed), bitdepth=10, keep="none",
+            subsample_mode="on" if quality < 85 else "off", lossless=wish.lossless,
+        )  # fmt: skip
+        return made
+    shown = [Image.fromarray(frame) for frame in picture.frames]
+    out = io.BytesIO()
+    more: dict[str, object] = {"exif": wish.exif} if wish.exif else {}
+    if len(shown) > 1:
+        more |= {"save_all": True, "append_images": shown[1:], "duration": list(picture.durations_ms)}
+    subsampling = "4:4:4" if wish.lossless or quality >= 85 else "4:2:0"
+    shown[0].save(out, "AVIF", quality=quality, speed=speed, subsampling=subsampling, max_threads=1, **more)
+    return out.getvalue()
 
 
 def _encode_deep(image: Any, source: Source, quality: int, *, keep: str) -> bytes:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
@@ -16,7 +17,7 @@ from pixlean.domain.limits import Limits
 from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging.contract import DropTrial, Source
-from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow, to_rgba8
 from pixlean.imaging.sampling import exactly
 from pixlean.imaging.tools import find_tool, run_tool
 from pixlean.imaging.vips import vips
@@ -240,6 +241,26 @@ def _select_blocks(data: bytes, *, strip: bool) -> bytes:
     start, blocks = _blocks(data, Limits())
     kept = [data[block.start : block.end] for block in blocks if block.kind in ("image", "control", "loop")]
     return data[:start] + b"".join(kept) + b";"
+
+
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """A picture or an animation (8 bit) as GIF; ``quality`` decides the number of colours and the errors allowed."""
+    pyvips = vips()
+    frames = [to_rgba8(frame) for frame in picture.frames]
+    image = pyvips.Image.new_from_array(np.ascontiguousarray(np.concatenate(frames)), interpretation="srgb")
+    if len(frames) > 1:
+        image = image.copy()
+        image.set_type(pyvips.GValue.gint_type, "page-height", frames[0].shape[0])
+        image.set_type(pyvips.GValue.array_int_type, "delay", list(picture.durations_ms))
+        image.set_type(pyvips.GValue.gint_type, "loop", picture.loop_count if picture.loop_count is not None else 1)
+    quality = 100 if wish.lossless else wish.quality
+    made: bytes = image.gifsave_buffer(
+        effort=7 if wish.effort is None else max(1, wish.effort),
+        bitdepth=8 if quality >= 60 else 7 if quality >= 45 else 6 if quality >= 30 else 5 if quality >= 15 else 4,
+        dither=1.0 if quality >= 75 else quality / 100,
+        interframe_maxerror=0 if quality >= 90 else (90 - quality) / 4,
+    )
+    return made
 
 
 def _with_libvips(source: Source, error: int) -> bytes:

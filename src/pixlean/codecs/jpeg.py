@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -303,6 +304,18 @@ def _log_scale(quality: int) -> float:
 _SHIFT_BELOW_50, _SHIFT = 2.0, 3.2
 
 
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """An sRGB or grey picture without alpha as a JPEG; raises ``ValueError`` for anything else."""
+    pixels = picture.first
+    if pixels.dtype != np.uint8 or (pixels.ndim == 3 and pixels.shape[2] != 3):
+        raise ValueError("a JPEG holds 8-bit grey or RGB")
+    method = "jpegli" if jpegli.available() else "mozjpeg-trellis"
+    # One decision for all qualities below: a search over the quality must not meet a jump.
+    subsampling = "444" if wish.quality >= 95 else _chroma_that_shows(pixels, 80)
+    made = _encode_pixels(pixels, method, wish.quality, progressive=wish.progressive, subsampling=subsampling)
+    return made if wish.exif is None else made[:2] + _segment(0xE1, _EXIF + wish.exif) + made[2:]
+
+
 def _encode(source: Source, trial: Trial) -> bytes:
     quality, progressive = int(trial.parameters["quality"] or 0), bool(trial.parameters["progressive"])
     pixels = source.picture.first
@@ -314,8 +327,13 @@ def _encode(source: Source, trial: Trial) -> bytes:
             out, "JPEG", quality=quality, optimize=True, progressive=progressive
         )
         return out.getvalue()
-    subsampling = _chroma_for(source, quality)
-    if trial.method == "jpegli":
+    return _encode_pixels(
+        pixels, trial.method, quality, progressive=progressive, subsampling=_chroma_for(source, quality)
+    )
+
+
+def _encode_pixels(pixels: Array, method: str, quality: int, *, progressive: bool, subsampling: str) -> bytes:
+    if method == "jpegli":
         shift = _SHIFT if quality >= 50 else _SHIFT_BELOW_50
         distance = jpegli.quality_to_distance(min(100, quality + shift))
         return jpegli.encode(pixels, distance=distance, subsampling=subsampling, progressive=progressive)
@@ -344,9 +362,15 @@ def _chroma_for(source: Source, quality: int) -> str:
     """
     if source.info.chroma_subsampling in ("420", "422", "440", "411") or source.picture.mode != "RGB":
         return "420"
+    return _chroma_that_shows(source.picture.first, quality)
+
+
+def _chroma_that_shows(pixels: Array, quality: int) -> str:
     import cv2
 
-    chroma = cv2.cvtColor(source.picture.first, cv2.COLOR_RGB2YCrCb)[..., 1:]
+    if pixels.ndim == 2:
+        return "420"
+    chroma = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb)[..., 1:]
     rows, columns = (size & ~1 for size in chroma.shape[:2])
     if not rows or not columns:
         return "444"

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -144,6 +145,19 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     if not recipe.strip_metadata and source.info.metadata:
         raise DropTrial("a re-encode would lose the metadata that must stay")
     return _encode(source.picture.first, source, trial)
+
+
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """The first frame as JPEG XL, 8 or 16 bit."""
+    pixels = picture.first if picture.first.ndim == 3 else picture.first[..., np.newaxis]
+    return libjxl.encode(
+        pixels,
+        distance=_distance(wish.quality),
+        effort=5 if wish.effort is None else max(1, min(9, wish.effort)),
+        bits=16 if pixels.dtype == np.uint16 else 8,
+        icc=None,
+        lossless=wish.lossless or wish.quality >= 100,
+    )
 
 
 def _encode(pixels: Array, source: Source, trial: Trial) -> bytes:

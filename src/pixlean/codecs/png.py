@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 from PIL import Image
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -290,7 +291,7 @@ def _forecast_exact(source: Source, recipe: Recipe) -> Forecast:
     if pixels > _LEVEL_0_PIXELS and not source.info.progressive and source.info.bit_depth == 8:
         return _forecast_rows(source, data)
     level = 1 if pixels <= _LEVEL_1_PIXELS else 0
-    quick = len(_oxipng_at(level, data, source.info, lossless=True))
+    quick = len(_oxipng_at(level, data, source.info, lossless=True, force=True))
     bits = math.log(1 + 8 * quick / pixels)
     ratio = 0.94 + 0.017 * bits if level == 1 else 0.86 + 0.03 * bits
     spread = 0.015 + 0.04 / (1 + bits) if level == 1 else 0.02 + 0.08 / (1 + bits)
@@ -353,12 +354,14 @@ def _oxipng(data: bytes, info: ImageInfo, *, lossless: bool) -> bytes:
     return _oxipng_at(4 if small else 2, data, info, lossless=lossless)
 
 
-def _oxipng_at(level: int, data: bytes, info: ImageInfo, *, lossless: bool) -> bytes:
+def _oxipng_at(level: int, data: bytes, info: ImageInfo, *, lossless: bool, force: bool = False) -> bytes:
+    """``force`` gives what oxipng makes even where it is larger than what it was given."""
     import oxipng
 
     made: bytes = oxipng.optimize_from_memory(
         data,
         level=level,
+        force=force,
         fix_errors=False,
         strip=oxipng.StripChunks.none(),
         interlace=oxipng.Interlacing.Off,
@@ -375,7 +378,56 @@ def _quantise(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     return _oxipng(_with_colour_of(source, made, recipe), source.info, lossless=False)
 
 
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """A picture or, as APNG, an animation: lossless, or with a palette of ``quality`` (libimagequant's for stills)."""
+    if len(picture.frames) > 1:
+        return _animated_png(picture, wish)
+    pixels = picture.first
+    if wish.lossless or wish.quality >= 100 or pixels.dtype != np.uint8:
+        made = _plain_png(pixels)
+    else:
+        made = _quantised_png(pixels, quality=wish.quality, dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7)
+    info = probe(made, Limits())
+    made = _oxipng_at(_level_for(wish.effort, info), made, info, lossless=True)
+    if wish.exif is not None:
+        head = len(SIGNATURE) + 25  # IHDR
+        made = made[:head] + _chunk(b"eXIf", wish.exif) + made[head:]
+    return made
+
+
+def _level_for(effort: int | None, info: ImageInfo) -> int:
+    if effort is None:
+        return 4 if info.pixels <= _LEVEL_4_PALETTE_PIXELS else 2
+    return (0, 0, 1, 1, 2, 2, 2, 3, 4, 5)[effort]
+
+
+def _plain_png(pixels: Array) -> bytes:
+    deep = pixels.dtype == np.uint16
+    kind = ("grey16" if deep else "b-w") if pixels.ndim == 2 else ("rgb16" if deep else "srgb")
+    image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation=kind)
+    made: bytes = image.pngsave_buffer(compression=1, keep="none")
+    return made
+
+
+def _animated_png(picture: Picture, wish: Encoding) -> bytes:
+    shown = [Image.fromarray(frame) for frame in picture.frames]
+    if not wish.lossless and wish.quality < 100:
+        colours = max(16, min(256, 256 * wish.quality // 80))
+        shown = [frame.quantize(colours) for frame in shown]
+    out = io.BytesIO()
+    loop = picture.loop_count if picture.loop_count is not None else 1
+    shown[0].save(
+        out, "PNG", save_all=True, append_images=shown[1:], duration=list(picture.durations_ms), loop=loop, blend=0
+    )
+    return out.getvalue()
+
+
 def _palette_png(pixels: Array, trial: Trial, *, effort: int) -> bytes:
+    quality, dither = int(trial.parameters["quality"] or 100), float(trial.parameters["dither"] or 0)
+    return _quantised_png(pixels, quality=quality, dither=dither, effort=effort)
+
+
+def _quantised_png(pixels: Array, *, quality: int, dither: float, effort: int) -> bytes:
     pyvips = vips()
 
     if pixels.dtype != np.uint8:
@@ -385,8 +437,8 @@ def _palette_png(pixels: Array, trial: Trial, *, effort: int) -> bytes:
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     made: bytes = image.pngsave_buffer(
         palette=True,
-        Q=int(trial.parameters["quality"] or 100),
-        dither=float(trial.parameters["dither"] or 0),
+        Q=quality,
+        dither=dither,
         effort=effort,
         compression=6,
         filter="none",

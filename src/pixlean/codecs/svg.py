@@ -119,17 +119,26 @@ def frames(data: bytes) -> Iterator[Array]:
     yield decode(data).first
 
 
+def rasterise(data: bytes, width_px: int, height_px: int) -> Array:
+    """The sanitised drawing with its sides at most these, RGBA. Raises ``BadImage``."""
+    limits = Limits()
+    text = svgsafe.sanitise(_text(data, limits), limits, strip_metadata=True).text
+    natural = _size(svgsafe.parse(text, limits))
+    return _render(text, min(width_px / natural[0], height_px / natural[1]))
+
+
 def decode(data: bytes) -> Picture:
     """The drawing rendered by librsvg with its long side at 512 px, RGBA."""
     return Picture(frames=(_render(_text(data, Limits())),), mode="RGBA")
 
 
-def _render(text: bytes) -> Array:
+def _render(text: bytes, scale: float | None = None) -> Array:
     pyvips = vips()
 
     try:
-        probe_image = pyvips.Image.svgload_buffer(text, dpi=96, unlimited=True)
-        scale = _RENDER_PX / max(probe_image.width, probe_image.height)
+        if scale is None:
+            probe_image = pyvips.Image.svgload_buffer(text, dpi=96, unlimited=True)
+            scale = _RENDER_PX / max(probe_image.width, probe_image.height)
         pixels: Array = pyvips.Image.svgload_buffer(text, dpi=96, scale=min(scale, 1000.0), unlimited=True).numpy()
     except pyvips.Error as error:
         raise BadImage("the SVG does not render") from error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 from PIL import Image
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -230,6 +232,32 @@ def _quick_lossless(pixels: Array) -> bytes:
     return out.getvalue()
 
 
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """A picture or an animation (8 bit) as WebP."""
+    # Method 4 takes half the time of method 6, for files 1 to 2 % larger.
+    effort = 4 if wish.effort is None else round(wish.effort * 6 / 9)
+    if len(picture.frames) > 1:
+        made = _animated(picture, lossless=wish.lossless, quality=wish.quality, effort=min(4, effort))
+    elif wish.lossless:
+        out = io.BytesIO()
+        Image.fromarray(picture.first).save(out, "WEBP", lossless=True, quality=90, method=effort, exact=False)
+        made = out.getvalue()
+    else:
+        pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
+        made = _lossy(pixels, wish.quality, effort=effort, sharp=effort >= 3)
+    return made if wish.exif is None else _with_exif(made, wish.exif, picture)
+
+
+def _with_exif(made: bytes, exif: bytes, picture: Picture) -> bytes:
+    chunks = [(kind, body) for kind, body in _chunks(made, Limits()) if kind != b"VP8X"]
+    alpha = any(frame.ndim == 3 and frame.shape[2] == 4 for frame in picture.frames)
+    flags = _EXIF | (_ALPHA if alpha else 0) | (_ANIMATION if len(picture.frames) > 1 else 0)
+    width, height = picture.size_px
+    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    head = _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas)
+    return _riff([head, *(_chunk(kind, body) for kind, body in chunks), _chunk(b"EXIF", exif)])
+
+
 def _encode_still(pixels: Array, *, lossless: bool, quality: int) -> bytes:
     if lossless:
         out = io.BytesIO()
@@ -248,18 +276,23 @@ def _lossy(pixels: Array, quality: int, *, effort: int, sharp: bool) -> bytes:
 
 
 def _encode_animation(source: Source, *, lossless: bool, quality: int) -> bytes:
-    shown = [Image.fromarray(frame) for frame in source.picture.frames]
+    timed = replace(source.picture, durations_ms=source.info.durations_ms, loop_count=source.info.loop_count)
+    return _animated(timed, lossless=lossless, quality=quality, effort=4)
+
+
+def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int) -> bytes:
+    shown = [Image.fromarray(frame) for frame in picture.frames]
     out = io.BytesIO()
     shown[0].save(
         out,
         "WEBP",
         save_all=True,
         append_images=shown[1:],
-        duration=list(source.info.durations_ms),
-        loop=source.info.loop_count or 0,
+        duration=list(picture.durations_ms),
+        loop=picture.loop_count or 0,
         lossless=lossless,
         quality=quality,
-        method=4,
+        method=effort,
         minimize_size=True,
         allow_mixed=not lossless,
         exact=lossless,

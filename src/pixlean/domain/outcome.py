@@ -31,7 +31,11 @@ class Attempt:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """The chosen bytes with the evidence for the choice."""
+    """The chosen bytes with the evidence for the choice.
+
+    ``width_px`` and ``height_px`` are the result's, upright. ``quality`` is the encoder's where one was chosen,
+    ``encodes`` how many it took, ``target_met`` whether a wanted size was reached, ``None`` where none was wanted.
+    """
 
     data: bytes
     info: ImageInfo
@@ -41,6 +45,11 @@ class Outcome:
     attempts: tuple[Attempt, ...] = ()
     score: float | None = None
     seconds: dict[str, float] = field(default_factory=dict)
+    quality: int | None = None
+    width_px: int = 0
+    height_px: int = 0
+    encodes: int = 0
+    target_met: bool | None = None
 
     @property
     def optimized_bytes(self) -> int:

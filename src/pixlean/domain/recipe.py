@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pixlean.domain.edits import NO_EDITS, Edits
+from pixlean.domain.formats import Format
+
 
 class Strength(StrEnum):
     """How hard to press: the three presets of the native API."""
@@ -20,6 +23,12 @@ class Recipe:
 
     ``quality`` 1-100 (100 changes no pixel of a PNG, GIF, BMP or TIFF); ``max_reduction`` is a
     percentage that the result must not exceed, or ``None``.
+
+    ``outputs`` are the formats that the result may have: none means the format of the source, several that the
+    smallest at equal quality wins. ``target_bytes`` is a size that the result must not exceed, ``min_score`` the
+    SSIMULACRA2 below which it must not fall; ``smart`` takes that score from the source. ``effort`` 0-9 is how much
+    work an encoder may do, ``None`` what pays; ``preview`` wants it quick and small. ``background`` shows through
+    where the result has no alpha channel.
     """
 
     quality: int = 80
@@ -27,6 +36,14 @@ class Recipe:
     progressive_jpeg: bool = False
     png_lossy: bool = True
     max_reduction: float | None = None
+    outputs: tuple[Format, ...] = ()
+    edits: Edits = NO_EDITS
+    target_bytes: int | None = None
+    min_score: float | None = None
+    smart: bool = False
+    effort: int | None = None
+    background: tuple[int, int, int] = (255, 255, 255)
+    preview: bool = False
 
     @property
     def strength(self) -> Strength:

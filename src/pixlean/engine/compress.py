@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
-from pixlean.domain.errors import EngineFailed
+from pixlean.domain.errors import EngineFailed, ErrorCode
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline, Limits
 from pixlean.domain.outcome import Candidate, Outcome
+from pixlean.domain.plan import Plan
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.pick import by_preference
 from pixlean.engine.plan import make_plan
 from pixlean.engine.probe import probe
 from pixlean.engine.promises import broken_promise, original_is_clean
 from pixlean.engine.registry import codec_for
+from pixlean.engine.render import keeps_pixels, render, wants_rendering
 from pixlean.engine.trials import Trying, begin, minimum_bytes, run_trials, without
 from pixlean.imaging.contract import Source
 
@@ -32,10 +35,31 @@ def compress(
     ``EngineFailed`` (out of time, or nothing that may be returned).
     """
     limits, deadline = limits or Limits(), deadline or Deadline()
-    started = time.perf_counter()
     info = info or probe(data, limits)
+    if wants_rendering(info, recipe):
+        return render(data, info, recipe, _rivals(data, info, recipe, deadline), deadline)
+    return _compressed(data, info, make_plan(info, recipe), recipe, deadline)
+
+
+def _rivals(data: bytes, info: ImageInfo, recipe: Recipe, deadline: Deadline) -> tuple[Outcome, ...]:
+    """What comes out without touching a pixel, where the result may have the format of the source."""
+    if not keeps_pixels(info, recipe):
+        return ()
+    plain = replace(recipe, outputs=(), target_bytes=None, min_score=None, smart=False)
+    plan = make_plan(info, plain)
+    plan = Plan(trials=tuple(trial for trial in plan.trials if trial.lossless))
+    try:
+        return (_compressed(data, info, plan, plain, deadline),)
+    except EngineFailed as error:
+        if error.code is ErrorCode.TIMEOUT:
+            raise
+        return ()
+
+
+def _compressed(data: bytes, info: ImageInfo, plan: Plan, recipe: Recipe, deadline: Deadline) -> Outcome:
+    started = time.perf_counter()
     source = Source(codec_for(info.format), data, info)
-    trying = run_trials(source, begin(make_plan(info, recipe)), recipe, deadline)
+    trying = run_trials(source, begin(plan), recipe, deadline)
     encoded = time.perf_counter()
     winner, score, trying = _first_that_keeps(source, trying, recipe, deadline)
     seconds = {"encode": encoded - started, "verify": time.perf_counter() - encoded}
@@ -48,6 +72,8 @@ def compress(
         attempts=trying.attempts,
         score=score,
         seconds=seconds,
+        width_px=info.displayed_px[0],
+        height_px=info.displayed_px[1],
     )
 
 

@@ -16,10 +16,9 @@ from pixlean.engine.probe import probe
 from pixlean.engine.registry import codec_for
 from pixlean.imaging.colour import is_srgb
 from pixlean.imaging.contract import Source
-from pixlean.imaging.perception import score_frames
-from pixlean.imaging.pixels import Array, same_pixels, to_rgba8
+from pixlean.imaging.perception import Judge
+from pixlean.imaging.pixels import Array, Picture, same_pixels, to_rgba8
 
-_SCORED_PIXELS = 1_000_000
 # Below this SSIMULACRA2 a result is not a compressed picture but a wrong one, whatever the quality asked for.
 _WRONG_PICTURE_SCORE = -40.0
 
@@ -42,6 +41,30 @@ def broken_promise(source: Source, made: bytes, trial: Trial, recipe: Recipe) ->
     if before.format in (Format.SVG, Format.SVGZ):
         return None, None  # the codec rendered and compared already, and sanitised its own result
     return _pixel_promise(source, made, trial)
+
+
+def broken_rendering(
+    picture: Picture, made: bytes, target: Format, score: float | None
+) -> tuple[str | None, float | None]:
+    """What is wrong with an encoded picture, or ``None``; and its score, where it is known."""
+    try:
+        after = probe(made, Limits(max_chunks=1_000_000, max_jpeg_scans=10_000))
+        shown = list(codec_for(after.format).frames(made))
+    except PixleanError as error:
+        return f"it does not decode: {error.message}", score
+    if after.format is not target and not (target is Format.PNG and after.format is Format.APNG):
+        return "another format", score
+    if after.displayed_px != picture.size_px:
+        return "another size", score
+    # Encoders join frames that are alike, so only a lost animation is a fault.
+    if len(picture.frames) > 1 and len(shown) < 2 and not _all_alike(picture.frames):
+        return "a still in place of an animation", score
+    said = _means_differ(to_rgba8(picture.first), to_rgba8(shown[0])) if target is not Format.GIF else None
+    return said, score
+
+
+def _all_alike(frames: tuple[Array, ...]) -> bool:
+    return all(np.array_equal(frames[0], frame) for frame in frames[1:])
 
 
 def _header_promise(before: ImageInfo, after: ImageInfo, trial: Trial, recipe: Recipe) -> str | None:
@@ -153,25 +176,6 @@ def _region_means(frame: Array, side: tuple[int, int]) -> Array:
 
 
 def _score(left: Array, right: Array) -> float:
-    """SSIMULACRA2 on the whole picture, or on a central band of up to a megapixel of a large one."""
     if left.dtype == np.uint16 and int(left.max()) < 4096:
         return 100.0
-    rows, columns = left.shape[:2]
-    if rows * columns > 2 * _SCORED_PIXELS:
-        left, right = _mosaic(left), _mosaic(right)
-    return score_frames(left, right)
-
-
-def _mosaic(frame: Array) -> Array:
-    """Sixteen 256-pixel tiles on a 4x4 grid of the picture, as one 1024-pixel picture."""
-    rows, columns = frame.shape[:2]
-    if min(rows, columns) < 1024:
-        side = max(1, _SCORED_PIXELS // min(rows, columns))
-        start = (max(rows, columns) - side) // 2
-        cut = slice(start, start + side)
-        return frame[cut] if rows >= columns else frame[:, cut]
-    tops = [round(at) for at in np.linspace(0, rows - 256, 4)]
-    lefts = [round(at) for at in np.linspace(0, columns - 256, 4)]
-    return np.concatenate(
-        [np.concatenate([frame[top : top + 256, left : left + 256] for left in lefts], axis=1) for top in tops]
-    )
+    return Judge((left,)).score((right,))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import cast
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.formats import Format
 from pixlean.imaging.contract import Codec
+from pixlean.imaging.pixels import Picture
 
 _MODULES: dict[Format, str] = {
     Format.PNG: "png",
@@ -27,3 +30,8 @@ _MODULES: dict[Format, str] = {
 def codec_for(file_format: Format) -> Codec:
     """The codec of a format; imported on first use, since some take long to load."""
     return cast(Codec, import_module(f"pixlean.codecs.{_MODULES[file_format]}"))
+
+
+def encoder_for(file_format: Format) -> Callable[[Picture, Encoding], bytes]:
+    """How new pictures are written in a format; only some codecs write them."""
+    return cast(Callable[[Picture, Encoding], bytes], codec_for(file_format).encode)  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
-"""The only search: the knob value whose size obeys a bound, generic over codecs."""
+"""The only searches: the knob value whose size or score obeys a bound, generic over codecs."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 
@@ -29,3 +30,76 @@ def largest_under(
         else:
             low = value
     return best
+
+
+def lowest_reaching(
+    measure: Callable[[int], float], *, target: float, guess: int, low: int, high: int, slope: float, slack: float,
+    tries: int = 4,
+) -> int:  # fmt: skip
+    """The lowest knob value whose measure is at least ``target``, by interpolation between what was measured.
+
+    The measure must grow with the value, by about ``slope`` a step. Ends when a value lies within ``slack`` above the
+    target, or after ``tries``; the value with the best measure where none reaches it.
+    """
+    seen: dict[int, float] = {}
+    value = min(high, max(low, guess))
+    for _ in range(tries):
+        seen[value] = measure(value)
+        if target <= seen[value] <= target + slack:
+            break
+        following = _interpolated(seen, target + slack / 3, slope, low, high)
+        if following in seen:
+            break
+        value = following
+    reaching = [value for value, measured in seen.items() if measured >= target]
+    return min(reaching) if reaching else max(seen, key=lambda value: seen[value])
+
+
+def _interpolated(seen: dict[int, float], aim: float, slope: float, low: int, high: int) -> int:
+    """The value at which the line through the two measurements around ``aim`` meets it."""
+    below = max((value for value in seen if seen[value] < aim), default=None)
+    above = min((value for value in seen if seen[value] >= aim), default=None)
+    if below is not None and above is not None and above > below + 1:
+        rise = (seen[above] - seen[below]) or 1.0
+        at = below + (aim - seen[below]) / rise * (above - below)
+        return min(above - 1, max(below + 1, math.ceil(at)))
+    if below is not None and above is not None:
+        return above
+    nearest = min(seen, key=lambda value: abs(seen[value] - aim))
+    step = (aim - seen[nearest]) / slope
+    # Away from what was measured the line is trusted less with each step.
+    return min(high, max(low, nearest + (math.ceil(step) if step > 0 else math.floor(step))))
+
+
+def highest_under(
+    size_of: Callable[[int], int], *, most_bytes: int, guess: int, low: int, high: int, close: float = 0.95,
+    tries: int = 5,
+) -> tuple[int, int] | None:  # fmt: skip
+    """The highest knob value whose size is at most ``most_bytes``, and that size, by interpolating logarithms.
+
+    Ends when a size lies between ``close`` times the bound and the bound. ``None`` where no value tried obeys.
+    """
+    seen: dict[int, int] = {}
+    value = min(high, max(low, guess))
+    for _ in range(tries):
+        seen[value] = size_of(value)
+        if close * most_bytes <= seen[value] <= most_bytes or (value == high and seen[value] <= most_bytes):
+            break
+        if value == low and seen[value] > most_bytes:
+            break
+        below = max((each for each in seen if seen[each] <= most_bytes), default=None)
+        above = min((each for each in seen if seen[each] > most_bytes), default=None)
+        aim = math.log(most_bytes * (1 + close) / 2)
+        if below is not None and above is not None:
+            if above <= below + 1:
+                break
+            rise = math.log(seen[above] / seen[below]) or 1e-9
+            at = below + (aim - math.log(seen[below])) / rise * (above - below)
+            value = min(above - 1, max(below + 1, round(at)))
+        else:
+            # An encoder's bytes grow by about 3 % with each step of its quality.
+            value = min(high, max(low, value + round((aim - math.log(seen[value])) / 0.03)))
+        if value in seen:
+            break
+    obeying = [each for each in seen if seen[each] <= most_bytes]
+    return (max(obeying), seen[max(obeying)]) if obeying else None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import struct
+
+from pixlean.domain.formats import Format
+from pixlean.domain.image import ImageInfo
 
 ORIENTATION_TAG = 0x0112
 _GPS_TAG, _EXIF_TAG = 0x8825, 0x8769
@@ -50,3 +54,29 @@ def is_only_orientation(payload: bytes) -> bool:
     """Whether an EXIF payload is one of ``orientation_exif``, perhaps padded with zeros: nothing private in it."""
     body = exif_body(payload).rstrip(b"\0")
     return any(body == orientation_exif(number).rstrip(b"\0") for number in range(1, 9))
+
+
+def exif_to_carry(data: bytes, info: ImageInfo) -> bytes | None:
+    """The source's EXIF with the orientation made normal, for a result whose pixels are turned; ``None`` without."""
+    from PIL import Image
+
+    if "exif" not in info.metadata:
+        return None
+    if info.format is Format.HEIC:
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    try:
+        exif = Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[info.format]]).getexif()
+        if not exif:
+            return None
+        exif[ORIENTATION_TAG] = 1
+        return exif.tobytes().removeprefix(b"Exif\0\0")
+    except Exception:  # Pillow has many ways to dislike EXIF; a result without it is better than none
+        return None
+
+
+_PILLOW_NAMES = {
+    Format.JPEG: "JPEG", Format.PNG: "PNG", Format.APNG: "PNG", Format.WEBP: "WEBP", Format.AVIF: "AVIF",
+    Format.HEIC: "HEIF", Format.TIFF: "TIFF",
+}  # fmt: skip

@@ -255,3 +255,55 @@ def _over(rgba: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
     alpha = rgba[..., 3:].astype(np.uint16)
     mixed = (rgba[..., :3] * alpha + level * (255 - alpha) + 127) // 255
     return np.ascontiguousarray(mixed.astype(np.uint8))
+
+
+# Pictures above two megapixels are scored on a megapixel of them: tiles of 256 pixels on an even 4 x 4 grid.
+_WHOLE_PIXELS, _TILE_PX, _TILES_A_SIDE = 2_000_000, 256, 4
+_FRAMES_LOOKED_AT = 8
+
+
+class Judge:
+    """One picture or animation as the reference of many comparisons: its side is prepared once.
+
+    Large pictures are judged on tiles, long animations on eight frames; pictures with alpha on black and on white.
+    """
+
+    def __init__(self, frames: tuple[Array, ...]) -> None:
+        self._step = max(1, len(frames) // _FRAMES_LOOKED_AT)
+        self._count = len(frames)
+        self._shown = [_part(to_rgba8(frame)) for frame in frames[:: self._step]]
+        self._levels = (0,) if all((frame[..., 3] == 255).all() for frame in self._shown) else (0, 255)
+        self._prepared = [[prepare(_over(frame, level)) for level in self._levels] for frame in self._shown]
+
+    def score(self, frames: tuple[Array, ...]) -> float:
+        """The worst SSIMULACRA2 of the frames; -100 where size or number differ."""
+        if len(frames) != self._count:
+            return -100.0
+        worst = 100.0
+        for reference, shown, frame in zip(self._prepared, self._shown, frames[:: self._step], strict=True):
+            made = _part(to_rgba8(frame))
+            if made.shape != shown.shape:
+                return -100.0
+            levels = self._levels if (made[..., 3] == 255).all() or len(self._levels) == 2 else (0,)
+            for level, side in zip(levels, reference, strict=True):
+                worst = min(worst, compare(side, _over(made, level)))
+        return worst
+
+
+def _part(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """What of a frame is looked at: all of it, or the mosaic of tiles; at least 8 pixels a side."""
+    rows, columns = frame.shape[:2]
+    if min(rows, columns) < 8:
+        return _pad(frame)
+    if rows * columns <= _WHOLE_PIXELS:
+        return frame
+    if min(rows, columns) < _TILE_PX * _TILES_A_SIDE:
+        side = max(1, _WHOLE_PIXELS // 2 // min(rows, columns))
+        start = (max(rows, columns) - side) // 2
+        return np.ascontiguousarray(frame[start : start + side] if rows >= columns else frame[:, start : start + side])
+    tops = [round(at) for at in np.linspace(0, rows - _TILE_PX, _TILES_A_SIDE)]
+    lefts = [round(at) for at in np.linspace(0, columns - _TILE_PX, _TILES_A_SIDE)]
+    rows_of_tiles = [
+        np.concatenate([frame[top : top + _TILE_PX, left : left + _TILE_PX] for left in lefts], axis=1) for top in tops
+    ]
+    return np.concatenate(rows_of_tiles)

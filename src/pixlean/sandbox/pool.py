@@ -56,6 +56,13 @@ class Work:
     score: float | None
     seconds: dict[str, float]
     evidence: tuple[tuple[str, int | None, str | None], ...] = ()
+    original_format: Format | None = None
+    width_px: int = 0
+    height_px: int = 0
+    resized: bool = False
+    quality: int | None = None
+    encodes: int = 0
+    target_met: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -267,6 +274,13 @@ class Pool:
                 score=frame.score,
                 seconds=frame.seconds,
                 evidence=tuple(frame.evidence),
+                original_format=Format(frame.original_format) if frame.original_format else None,
+                width_px=frame.width_px,
+                height_px=frame.height_px,
+                resized=frame.resized,
+                quality=frame.quality,
+                encodes=frame.encodes,
+                target_met=frame.target_met,
             )
         finally:
             os.close(result)

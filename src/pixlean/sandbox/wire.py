@@ -63,6 +63,11 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     score: float | None
     seconds: dict[str, float]
     evidence: list[tuple[str, int | None, str | None]]
+    original_format: str = ""
+    quality: int | None = None
+    encodes: int = 0
+    target_met: bool | None = None
+    resized: bool = False
 
 
 class Estimated(msgspec.Struct, frozen=True, kw_only=True, tag="estimated"):

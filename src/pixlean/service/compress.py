@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
 from pixlean.domain.version import VERSION
 from pixlean.sandbox.pool import Work
@@ -32,14 +31,6 @@ class Compressed:
     def reduction_percent(self) -> float:
         """How much smaller, in per cent."""
         return 100.0 * (1 - len(self.work.data) / self.original_bytes) if self.original_bytes else 0.0
-
-
-class _Notes(msgspec.Struct, frozen=True):
-    """What is kept beside a cached result."""
-
-    format: Format
-    method: str
-    score: float | None
 
 
 class Compress:
@@ -66,8 +57,7 @@ class Compress:
         found = await asyncio.to_thread(self._cache.get, key)
         if found is not None:
             self.hits += 1
-            notes = msgspec.json.decode(found.notes, type=_Notes)
-            work = Work(data=found.data, format=notes.format, method=notes.method, score=notes.score, seconds={})
+            work = replace(msgspec.json.decode(found.notes, type=Work), data=found.data)
             seconds = {"cache": time.perf_counter() - started}
             return Compressed(work=work, original_bytes=given.size_bytes, from_cache=True, seconds=seconds)
         while key in self._running:
@@ -86,7 +76,7 @@ class Compress:
         assert self._cache is not None
         done = await self._made(given, recipe)
         work = done.work
-        notes = msgspec.json.encode(_Notes(work.format, work.method, work.score))
+        notes = msgspec.json.encode(replace(work, data=b"", seconds={}))
         await asyncio.to_thread(self._cache.put, key, Entry(notes=notes, data=work.data))
         return replace(done, from_cache=False)
 

@@ -1,0 +1,345 @@
+"""New pixels or another format: edit, encode by quality, by eye or by size, take the smallest, prove it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from pixlean.domain.edits import NO_EDITS, Fit, Resize
+from pixlean.domain.encoding import Encoding
+from pixlean.domain.errors import BadImage, EngineFailed, ErrorCode
+from pixlean.domain.formats import Format
+from pixlean.domain.image import ImageInfo
+from pixlean.domain.limits import Deadline
+from pixlean.domain.outcome import Attempt, Outcome
+from pixlean.domain.recipe import Recipe
+from pixlean.engine.promises import broken_rendering
+from pixlean.engine.registry import codec_for, encoder_for
+from pixlean.engine.search import highest_under, lowest_reaching
+from pixlean.imaging.edit import as_8_bit, edited, flattened, resized
+from pixlean.imaging.metadata import exif_to_carry
+from pixlean.imaging.perception import Judge
+from pixlean.imaging.pixels import Picture
+from pixlean.imaging.sampling import mosaic
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How an encoder's quality looks: the score of ``quality`` 60 and 80 on photographs, and what it can carry."""
+
+    at_60: float
+    at_80: float
+    alpha: bool = True
+    deep: bool = False
+    moves: bool = False
+    lossy: bool = True
+    least: int = 5
+
+    @property
+    def slope(self) -> float:
+        """Score a step of quality."""
+        return (self.at_80 - self.at_60) / 20
+
+    def guess(self, score: float) -> int:
+        """The quality that gives a score on a usual photograph."""
+        return round(60 + (score - self.at_60) / self.slope)
+
+
+# Medians over two dozen photographs, each codec at its usual effort; PNG and GIF by eye.
+SCALES: dict[Format, Scale] = {
+    Format.JPEG: Scale(at_60=67.7, at_80=77.5, alpha=False),
+    Format.WEBP: Scale(at_60=67.5, at_80=77.5, moves=True),
+    Format.AVIF: Scale(at_60=74.7, at_80=84.4, deep=True, moves=True),
+    Format.JXL: Scale(at_60=64.5, at_80=77.7, deep=True),
+    Format.PNG: Scale(at_60=60.0, at_80=75.0, deep=True, moves=True),
+    Format.GIF: Scale(at_60=50.0, at_80=60.0, moves=True),
+}
+_LOSSLESS = (Format.WEBP, Format.PNG, Format.JXL)
+# "No visible difference at normal viewing": between SSIMULACRA2's 70 (high quality) and 90 (visually lossless).
+SMART_SCORE = 80.0
+_SLACK = 1.2
+# Up to here every try of a search encodes the whole picture; larger ones are searched on a mosaic of tiles.
+_SEARCHED_PIXELS = 1_500_000
+_PREVIEW_PX = 1280
+# The size search lowers quality first, and below this the dimensions.
+_LEAST_QUALITY = 30
+_FEWEST_PIXELS_A_SIDE = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """One candidate."""
+
+    format: Format
+    data: bytes
+    quality: int | None
+    picture: Picture
+    encodes: int
+    score: float | None = None
+    obeys: bool = True
+
+    @property
+    def method(self) -> str:
+        """What made it, for people."""
+        return f"{self.format} (lossless)" if self.quality is None else f"{self.format} q{self.quality}"
+
+
+class _Easel:
+    """The edited picture that all candidates are made of, and what is asked of it more than once."""
+
+    def __init__(self, picture: Picture, recipe: Recipe, exif: bytes | None) -> None:
+        self.picture = picture
+        self.recipe = recipe
+        self.exif = exif
+
+    def wish(self, quality: int, *, lossless: bool = False) -> Encoding:
+        """How the recipe wants it encoded."""
+        recipe = self.recipe
+        careful = recipe.smart or recipe.min_score is not None or len(recipe.outputs) > 1
+        return Encoding(
+            quality=quality,
+            lossless=lossless,
+            effort=0 if recipe.preview else recipe.effort,
+            progressive=recipe.progressive_jpeg or careful,
+            exif=self.exif,
+        )
+
+    def for_format(self, target: Format) -> Picture:
+        """The picture as the target can carry it: alpha over the background, 8 bits, the first frame."""
+        scale, picture = SCALES[target], self.picture
+        if not scale.moves:
+            picture = replace(picture, frames=picture.frames[:1], durations_ms=())
+        if not scale.alpha:
+            picture = flattened(picture, self.recipe.background)
+        if not scale.deep or len(picture.frames) > 1:
+            picture = as_8_bit(picture)
+        return picture
+
+    @cached_property
+    def has_few_colours(self) -> bool:
+        """Whether the picture is drawn rather than photographed: few colours in proportion to its pixels."""
+        frame = self.picture.first
+        part = mosaic(frame, tile_px=64, most_px=65_536)
+        seen = (frame if part is None else part).reshape(-1, 1 if frame.ndim == 2 else frame.shape[2])
+        return len(np.unique(seen, axis=0)) < 0.06 * len(seen)
+
+
+def wants_rendering(info: ImageInfo, recipe: Recipe) -> bool:
+    """Whether the recipe asks for more than the same picture in the same format, smaller."""
+    others = [target for target in recipe.outputs if target is not _still(info.format)]
+    return bool(
+        others or recipe.edits != NO_EDITS or recipe.target_bytes is not None
+        or recipe.min_score is not None or recipe.smart or recipe.preview
+    )  # fmt: skip
+
+
+def keeps_pixels(info: ImageInfo, recipe: Recipe) -> bool:
+    """Whether the source's own pixels in its own format would do as a result."""
+    own = not recipe.outputs or _still(info.format) in recipe.outputs
+    return own and recipe.edits == NO_EDITS and not recipe.preview
+
+
+def _still(found: Format) -> Format:
+    return Format.PNG if found is Format.APNG else found
+
+
+def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, ...], deadline: Deadline) -> Outcome:
+    """Make a picture of new pixels or another format. ``rivals`` are results in the same format, pixels untouched.
+
+    Raises ``InvalidRequest`` for edits that the picture has no room for, ``BadImage``, and ``EngineFailed``.
+    """
+    if "cicp" in info.keep:
+        raise BadImage("pictures with an HDR transfer function can't be converted", code=ErrorCode.UNSUPPORTED_FORMAT)
+    started = time.perf_counter()
+    codec = codec_for(info.format)
+    edits = recipe.edits
+    if recipe.preview:
+        edits = replace(edits, resize=_preview_size(info, edits.resize))
+    picture = edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)))
+    decoded = time.perf_counter()
+    exif = None if recipe.strip_metadata else exif_to_carry(data, info)
+    easel = _Easel(picture, recipe, exif)
+    targets = recipe.outputs or (_output_for(info.format),)
+    candidates = [made for target in targets for made in _candidates(easel, target, info, deadline)]
+    winner = _winner(candidates, recipe)
+    encoded = time.perf_counter()
+    rival = _best_rival(rivals, winner, recipe)
+    if rival is not None:
+        met = None if recipe.target_bytes is None else True
+        return replace(rival, encodes=winner.encodes, target_met=met)
+    said, score = broken_rendering(winner.picture, winner.data, winner.format, winner.score)
+    if said is not None:
+        raise EngineFailed(f"the result is not what was asked for: {said}")
+    width, height = winner.picture.size_px
+    return Outcome(
+        data=winner.data,
+        info=info,
+        format=Format.APNG if winner.format is Format.PNG and len(winner.picture.frames) > 1 else winner.format,
+        method=winner.method,
+        original_bytes=len(data),
+        attempts=tuple(Attempt(method=made.method, size_bytes=len(made.data)) for made in candidates),
+        score=score,
+        seconds={
+            "decode": decoded - started,
+            "encode": encoded - decoded,
+            "verify": time.perf_counter() - encoded,
+        },
+        quality=winner.quality,
+        width_px=width,
+        height_px=height,
+        encodes=sum(made.encodes for made in candidates),
+        target_met=None if recipe.target_bytes is None else winner.obeys,
+    )
+
+
+def _preview_size(info: ImageInfo, wanted: Resize | None) -> Resize:
+    """At most 1280 pixels on the long side, whatever else was wanted."""
+    if wanted is None:
+        return Resize(width_px=_PREVIEW_PX, height_px=_PREVIEW_PX)
+    sides = [min(_PREVIEW_PX, side) if side else _PREVIEW_PX for side in (wanted.width_px, wanted.height_px)]
+    return Resize(width_px=sides[0], height_px=sides[1], fit=Fit.INSIDE if wanted.fit is Fit.SCALE else wanted.fit)
+
+
+def _output_for(found: Format) -> Format:
+    """The format that a picture keeps when its pixels are new: its own where it can be written, else a fitting one."""
+    if _still(found) in SCALES:
+        return _still(found)
+    return Format.PNG if found in (Format.SVG, Format.SVGZ, Format.BMP, Format.TIFF) else Format.JPEG
+
+
+def _candidates(easel: _Easel, target: Format, info: ImageInfo, deadline: Deadline) -> list[Made]:
+    recipe, picture = easel.recipe, easel.for_format(target)
+    deadline.check()
+    if recipe.target_bytes is not None:
+        return [_by_size(easel, target, picture, recipe.target_bytes, deadline)]
+    wanted = _wanted_score(recipe)
+    found: list[Made] = []
+    lossless = target in _LOSSLESS and (not recipe.png_lossy or recipe.quality >= 100) and target is Format.PNG
+    if wanted is not None and SCALES[target].lossy and not lossless:
+        found.append(_by_score(easel, target, picture, wanted, deadline))
+    elif not lossless:
+        found.append(_encoded(easel, target, picture, recipe.quality))
+    drawn = wanted is not None and target in _LOSSLESS and easel.has_few_colours
+    if lossless or drawn or (wanted is not None and target is Format.PNG):
+        deadline.check()
+        made = encoder_for(target)(picture, easel.wish(100, lossless=True))
+        found.append(Made(format=target, data=made, quality=None, picture=picture, encodes=1, score=100.0))
+    return found
+
+
+def _wanted_score(recipe: Recipe) -> float | None:
+    """The score that candidates must have: as asked for, or with several formats the one that a JPEG would have."""
+    if recipe.min_score is not None:
+        return recipe.min_score
+    if recipe.smart:
+        return SMART_SCORE
+    if len(recipe.outputs) > 1:
+        scale = SCALES[Format.JPEG]
+        return min(95.0, scale.at_80 + (recipe.quality - 80) * scale.slope)
+    return None
+
+
+def _encoded(easel: _Easel, target: Format, picture: Picture, quality: int) -> Made:
+    made = encoder_for(target)(picture, easel.wish(quality))
+    return Made(format=target, data=made, quality=quality, picture=picture, encodes=1)
+
+
+def _by_score(easel: _Easel, target: Format, picture: Picture, wanted: float, deadline: Deadline) -> Made:
+    """The lowest quality that scores as wanted, found in at most four encodes."""
+    encode, decode = encoder_for(target), codec_for(target).decode
+    part = picture
+    if len(picture.frames) == 1 and picture.first.shape[0] * picture.first.shape[1] > _SEARCHED_PIXELS:
+        tile = mosaic(picture.first, tile_px=256, most_px=1_048_576)
+        part = picture if tile is None else replace(picture, frames=(tile,))
+    judge, scale = Judge(part.frames), SCALES[target]
+    tried: dict[int, tuple[bytes, float]] = {}
+
+    def measure(quality: int) -> float:
+        deadline.check()
+        data = encode(part, easel.wish(quality))
+        tried[quality] = (data, judge.score(decode(data).frames))
+        return tried[quality][1]
+
+    quality = lowest_reaching(
+        measure, target=wanted, guess=scale.guess(wanted), low=scale.least, high=99, slope=scale.slope, slack=_SLACK
+    )
+    data, score = tried[quality]
+    if part is not picture:
+        data = encode(picture, easel.wish(quality))
+    return Made(
+        format=target, data=data, quality=quality, picture=picture, encodes=len(tried) + (part is not picture),
+        score=score, obeys=score >= wanted - 0.5,
+    )  # fmt: skip
+
+
+def _by_size(easel: _Easel, target: Format, picture: Picture, most_bytes: int, deadline: Deadline) -> Made:
+    """The best that fits: quality first, then the dimensions; at most eight encodes. ``obeys`` says whether it does."""
+    encode = encoder_for(target)
+    tried: dict[tuple[int, int], bytes] = {}
+    shown = picture
+
+    def size_of(quality: int) -> int:
+        deadline.check()
+        tried[quality, shown.first.shape[0]] = encode(shown, easel.wish(quality))
+        return len(tried[quality, shown.first.shape[0]])
+
+    top = max(easel.recipe.quality, 92)
+    found = highest_under(size_of, most_bytes=most_bytes, guess=75, low=_LEAST_QUALITY, high=top, tries=5)
+    while found is None and len(tried) < 8:
+        smallest = min(len(each) for each in tried.values())
+        # Bytes grow a little slower than pixels do.
+        factor = max(0.05, min(0.9, 0.96 * (most_bytes / smallest) ** 0.55))
+        rows, columns = shown.first.shape[:2]
+        sides = max(_FEWEST_PIXELS_A_SIDE, round(columns * factor)), max(_FEWEST_PIXELS_A_SIDE, round(rows * factor))
+        if sides == (columns, rows):
+            break
+        shown = _scaled(picture, sides)
+        tries = min(3, 8 - len(tried))
+        before = set(tried)
+        found = highest_under(size_of, most_bytes=most_bytes, guess=45, low=_LEAST_QUALITY, high=top, tries=tries)
+        tried = {key: value for key, value in tried.items() if key not in before or found is not None}
+    encodes = len(tried)
+    if found is None:
+        (quality, _), data = min(tried.items(), key=lambda item: len(item[1]))
+        return Made(format=target, data=data, quality=quality, picture=shown, encodes=encodes, obeys=False)
+    data = tried[found[0], shown.first.shape[0]]
+    return Made(format=target, data=data, quality=found[0], picture=shown, encodes=encodes)
+
+
+def _scaled(picture: Picture, sides: tuple[int, int]) -> Picture:
+    return replace(picture, frames=tuple(resized(frame, sides) for frame in picture.frames))
+
+
+def _winner(candidates: list[Made], recipe: Recipe) -> Made:
+    """What obeys, then the smaller; where a size was asked for, what looks best within it."""
+    if recipe.target_bytes is None or len(candidates) == 1:
+        return min(candidates, key=lambda made: (not made.obeys, len(made.data)))
+    judged = []
+    for made in candidates:
+        judge = Judge(candidates[0].picture.frames)
+        score = judge.score(codec_for(made.format).decode(made.data).frames)
+        judged.append((not made.obeys, -made.picture.first.size, -score, made))
+    return min(judged, key=lambda entry: entry[:3])[3]
+
+
+# What a re-encode of a lossy source must save to be worth its generation loss.
+_MUST_GAIN = 0.10
+
+
+def _best_rival(rivals: tuple[Outcome, ...], winner: Made, recipe: Recipe) -> Outcome | None:
+    """A result with the source's own pixels, where it is nearly as small: it beats any generation loss."""
+    fitting = [rival for rival in rivals if recipe.target_bytes is None or len(rival.data) <= recipe.target_bytes]
+    best = min(fitting, key=lambda rival: len(rival.data), default=None)
+    if best is None:
+        return None
+    if not winner.obeys:
+        return best
+    lossy = best.info.lossless is not True
+    if recipe.target_bytes is None and lossy and winner.quality is not None:
+        known = best.info.jpeg_quality
+        worn = winner.format is Format.JPEG and known is not None and known <= winner.quality + 3
+        return best if worn or len(winner.data) > (1 - _MUST_GAIN) * len(best.data) else None
+    return best if recipe.target_bytes is not None or len(best.data) <= len(winner.data) else None
