@@ -12,6 +12,8 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_MODNET = "https://huggingface.co/Xenova/modnet/resolve/main/onnx"
+
 
 class SettingsError(Exception):
     """One or more settings are wrong; the text lists each with its value and what was expected."""
@@ -57,6 +59,16 @@ class Environment(BaseSettings):
     TRUSTED_PROXIES: str = Field("", description="networks (CIDR list) whose X-Forwarded-For is believed")
     PIXLEAN_DATA_DIR: str = Field("./.pixlean", description="folder for everything that this server keeps")
     CACHE_MAX_MB: int = Field(256, ge=0, description="results kept on disk; 0 is none")
+    MAX_UPLOAD_MB: float = Field(25, gt=0, le=1024, description="Feather: upload limit in MB of 1 048 576 bytes")
+    MAX_PIXELS: int = Field(100_000_000, ge=1, description="Feather: decoded pixels")
+    REQUEST_TIMEOUT_MS: int = Field(60_000, ge=1, le=3_600_000, description="Feather: longest time for one picture")
+    RATE_LIMIT_PER_MINUTE: int = Field(60, ge=0, description="Feather: requests a minute and address; 0 is unlimited")
+    CORS_ORIGINS: str = Field("", description="Feather: CORS origins, comma-separated, or *")
+    MODEL_FULL_URL: str = Field(f"{_MODNET}/model.onnx", description="Feather: where the full model comes from")
+    MODEL_QUANTIZED_URL: str = Field(f"{_MODNET}/model_quantized.onnx", description="Feather: the quantized model")
+    MODEL_CACHE_DIR: str = Field("", description="Feather: folder that keeps models; empty is memory only")
+    MODEL_FETCH_TIMEOUT_MS: int = Field(60_000, ge=1, le=3_600_000, description="Feather: longest time for a model")
+    HUGGINGFACE_TOKEN: SecretStr = Field(SecretStr(""), description="Feather: shown to the models' upstream")
     REQUIRE_SANDBOX: bool = Field(False, description="refuse to start without Landlock and seccomp")
     LOG_LEVEL: str = Field("ERROR", description="logging level")
 

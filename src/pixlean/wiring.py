@@ -15,7 +15,7 @@ from pixlean.config import Environment, parse_list, parse_networks
 from pixlean.domain.limits import Limits
 from pixlean.outbound import fetch, guard
 from pixlean.sandbox import pool as sandbox
-from pixlean.service import gate
+from pixlean.service import gate, models
 from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
@@ -45,9 +45,14 @@ def build(environment: Environment) -> FastAPI:
         limiter = rate.RateLimiter(_rate_settings(environment))
         entrance = gate.Gate(gate.Settings(slots=environment.slots, depth=environment.depth))
         try:
-            async with fetch.Fetcher(_fetch_settings(environment, settings.max_file_bytes)) as fetcher:
+            async with (
+                fetch.Fetcher(_fetch_settings(environment, settings.max_file_bytes)) as fetcher,
+                fetch.Fetcher(_model_fetch_settings(environment)) as model_fetcher,
+            ):
                 slots = asyncio.Semaphore(environment.slots)
-                workshop = Workshop(pool=pool, gate=entrance, fetcher=fetcher, limits=_limits(environment), slots=slots)
+                workshop = Workshop(
+                    pool=pool, gate=entrance, fetcher=fetcher, limits=_limits(environment.MAX_IMAGE_PIXELS), slots=slots
+                )
                 cache = await asyncio.to_thread(_cache, environment)
                 compress = Compress(workshop, cache)
                 metrics.watch(
@@ -68,6 +73,7 @@ def build(environment: Environment) -> FastAPI:
                     limiter=limiter,
                     compress=compress,
                     estimate=EstimateSavings(workshop),
+                    models=models.Models(_model_settings(environment), model_fetcher),
                     deliver=Deliver(objects.ObjectStores(_storage_settings(environment))),
                     status=web.Status(tools=pool.tools, versions=pool.versions, sandbox=pool.layers),
                 )
@@ -110,6 +116,13 @@ def _web_settings(environment: Environment) -> web.Settings:
         body_total_seconds=environment.BODY_TOTAL_SECONDS,
         allowed_origins=parse_list(environment.ALLOWED_ORIGINS),
         trusted_proxies=parse_networks(environment.TRUSTED_PROXIES),
+        feather=web.FeatherSettings(
+            max_upload_bytes=int(environment.MAX_UPLOAD_MB * (1 << 20)),
+            limits=_limits(min(environment.MAX_PIXELS, environment.MAX_IMAGE_PIXELS)),
+            timeout_seconds=environment.REQUEST_TIMEOUT_MS / 1000,
+            per_minute=environment.RATE_LIMIT_PER_MINUTE,
+            allowed_origins=parse_list(environment.CORS_ORIGINS),
+        ),
     )
 
 
@@ -136,6 +149,31 @@ def _fetch_settings(environment: Environment, max_bytes: int) -> fetch.Settings:
     )
 
 
+_MOST_MODEL_BYTES = 256 << 20
+
+
+def _model_fetch_settings(environment: Environment) -> fetch.Settings:
+    """The operator names these URLs, so they may lead anywhere."""
+    return fetch.Settings(
+        guard=guard.Settings(require_https=False, allowed_nets=parse_networks("0.0.0.0/0, ::/0")),
+        timeout_seconds=environment.MODEL_FETCH_TIMEOUT_MS / 1000,
+        max_redirects=environment.URL_FETCH_MAX_REDIRECTS,
+        max_bytes=_MOST_MODEL_BYTES,
+        ca_file=environment.URL_FETCH_CA_FILE,
+    )
+
+
+def _model_settings(environment: Environment) -> models.Settings:
+    return models.Settings(
+        urls={
+            models.Variant.FULL: environment.MODEL_FULL_URL,
+            models.Variant.QUANTIZED: environment.MODEL_QUANTIZED_URL,
+        },
+        folder=environment.MODEL_CACHE_DIR,
+        token=environment.HUGGINGFACE_TOKEN.get_secret_value(),
+    )
+
+
 def _rate_settings(environment: Environment) -> rate.Settings:
     return rate.Settings(
         redis_url=environment.REDIS_URL,
@@ -156,9 +194,5 @@ def _storage_settings(environment: Environment) -> objects.Settings:
     )
 
 
-def _limits(environment: Environment) -> Limits:
-    return Limits(
-        max_pixels=environment.MAX_IMAGE_PIXELS,
-        max_total_pixels=environment.MAX_IMAGE_PIXELS,
-        max_canvas_pixels=10 * environment.MAX_IMAGE_PIXELS,
-    )
+def _limits(pixels: int) -> Limits:
+    return Limits(max_pixels=pixels, max_total_pixels=pixels, max_canvas_pixels=10 * pixels)

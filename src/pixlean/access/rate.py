@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import redis.exceptions
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage
+from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from limits.errors import StorageError
 
@@ -33,11 +33,12 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Standing:
-    """Where a caller stands in the window that matters most."""
+    """Where a caller stands in the window that matters most; ``reset_at`` in seconds since 1970."""
 
     limit: int
     remaining: int
     reset_seconds: int
+    reset_at: int
 
 
 class RateExceeded(Unavailable):
@@ -62,6 +63,8 @@ class RateLimiter:
         self._rest_until = 0.0
         self._storage: RedisStorage | None = None
         self._window: MovingWindowRateLimiter | None = None
+        # Without Redis the limits of this process: for dialects that promise one by default.
+        self._own = MovingWindowRateLimiter(MemoryStorage())
         if settings.redis_url:
             address = f"async+{settings.redis_url}"
             self._storage = RedisStorage(
@@ -78,13 +81,29 @@ class RateLimiter:
         rules = self._rules(known=known)
         if self._window is None or not rules:
             return None
+        return await self._guarded(rules, f"{'key' if known else 'address'}:{caller}")
+
+    async def admit_to(self, name: str, per_minute: int, caller: str) -> Standing | None:
+        """Count one request of ``caller`` to a dialect with a limit of its own, 0 for none.
+
+        In Redis where there is one, else in this process. Raises ``RateExceeded``.
+        """
+        if not per_minute:
+            return None
+        rules: list[RateLimitItem] = [RateLimitItemPerSecond(per_minute, 60)]
+        if self._window is None:
+            return await self._count(self._own, rules, f"{name}:{caller}")
+        return await self._guarded(rules, f"{name}:{caller}")
+
+    async def _guarded(self, rules: list[RateLimitItem], caller: str) -> Standing | None:
+        assert self._window is not None
         now = time.monotonic()
         if now < self._rest_until:
             self.fail_opens += 1
             return None
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                return await self._count(self._window, rules, f"{'key' if known else 'address'}:{caller}")
+                return await self._count(self._window, rules, caller)
         except (TimeoutError, OSError, redis.exceptions.RedisError, StorageError):
             self._rest_until = time.monotonic() + _REST_SECONDS
             self.fail_opens += 1
@@ -110,7 +129,12 @@ class RateLimiter:
         stats = await window.get_window_stats(rule, caller)
         # The windows are kept in Redis by the clock of the wall.
         left = max(1, math.ceil(stats.reset_time - time.time()))
-        return Standing(limit=rule.amount, remaining=max(0, stats.remaining), reset_seconds=left)
+        return Standing(
+            limit=rule.amount,
+            remaining=max(0, stats.remaining),
+            reset_seconds=left,
+            reset_at=math.ceil(stats.reset_time),
+        )
 
     async def close(self) -> None:
         """Let go of Redis."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from cyclopts import App
 
-from pixlean.cli import config, doctor, optimize, serve
+from pixlean.cli import compare, config, doctor, estimate, optimize, score, serve
 from pixlean.domain.version import VERSION
 
 app = App(name="pixlean", help="Make pictures smaller and keep them looking the same.", version=VERSION)
 app.command(serve.serve)
 app.command(optimize.optimize)
+app.command(optimize.convert)
+app.command(optimize.resize)
+app.command(estimate.estimate)
+app.command(compare.compare)
+app.command(score.score)
 app.command(doctor.doctor)
 app.command(config.config)
 

@@ -123,8 +123,7 @@ def rasterise(data: bytes, width_px: int, height_px: int) -> Array:
     """The sanitised drawing with its sides at most these, RGBA. Raises ``BadImage``."""
     limits = Limits()
     text = svgsafe.sanitise(_text(data, limits), limits, strip_metadata=True).text
-    natural = _size(svgsafe.parse(text, limits))
-    return _render(text, min(width_px / natural[0], height_px / natural[1]))
+    return _render(text, (width_px, height_px))
 
 
 def decode(data: bytes) -> Picture:
@@ -132,13 +131,12 @@ def decode(data: bytes) -> Picture:
     return Picture(frames=(_render(_text(data, Limits())),), mode="RGBA")
 
 
-def _render(text: bytes, scale: float | None = None) -> Array:
+def _render(text: bytes, sides: tuple[int, int] = (_RENDER_PX, _RENDER_PX)) -> Array:
     pyvips = vips()
 
     try:
-        if scale is None:
-            probe_image = pyvips.Image.svgload_buffer(text, dpi=96, unlimited=True)
-            scale = _RENDER_PX / max(probe_image.width, probe_image.height)
+        probe_image = pyvips.Image.svgload_buffer(text, dpi=96, unlimited=True)
+        scale = min(sides[0] / probe_image.width, sides[1] / probe_image.height)
         pixels: Array = pyvips.Image.svgload_buffer(text, dpi=96, scale=min(scale, 1000.0), unlimited=True).numpy()
     except pyvips.Error as error:
         raise BadImage("the SVG does not render") from error

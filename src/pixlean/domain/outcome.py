@@ -50,6 +50,7 @@ class Outcome:
     height_px: int = 0
     encodes: int = 0
     target_met: bool | None = None
+    resized: bool = False
 
     @property
     def optimized_bytes(self) -> int:

@@ -25,7 +25,8 @@ class Recipe:
     percentage that the result must not exceed, or ``None``.
 
     ``outputs`` are the formats that the result may have: none means the format of the source, several that the
-    smallest at equal quality wins. ``target_bytes`` is a size that the result must not exceed, ``min_score`` the
+    smallest at equal quality wins; with ``auto`` the content decides what is tried, and what is written without loss.
+    ``target_bytes`` is a size that the result must not exceed, ``min_score`` the
     SSIMULACRA2 below which it must not fall; ``smart`` takes that score from the source. ``effort`` 0-9 is how much
     work an encoder may do, ``None`` what pays; ``preview`` wants it quick and small. ``background`` shows through
     where the result has no alpha channel.
@@ -37,6 +38,7 @@ class Recipe:
     png_lossy: bool = True
     max_reduction: float | None = None
     outputs: tuple[Format, ...] = ()
+    auto: bool = False
     edits: Edits = NO_EDITS
     target_bytes: int | None = None
     min_score: float | None = None

@@ -17,6 +17,7 @@ from pixlean.engine.plan import make_plan
 from pixlean.engine.probe import probe
 from pixlean.engine.promises import original_is_clean
 from pixlean.engine.registry import codec_for
+from pixlean.engine.render import wants_rendering
 from pixlean.engine.trials import attempt, is_pointless, minimum_bytes, saves_too_little
 from pixlean.imaging.contract import DropTrial, Source
 
@@ -48,7 +49,8 @@ def estimate(
     """
     limits, deadline = limits or Limits(), deadline or Deadline()
     info = info or probe(data, limits)
-    if info.pixels <= _EXACT_PIXELS or info.format in _VECTOR or info.frames > 1:
+    quick = info.pixels <= _EXACT_PIXELS or info.format in _VECTOR or info.frames > 1
+    if quick or wants_rendering(info, recipe):
         outcome = compress(data, recipe, limits, deadline, info=info)
         return _estimate(info, len(data), _Likely(outcome.method, Forecast(size_bytes=len(outcome.data))))
     source = Source(codec_for(info.format), data, info)
@@ -71,6 +73,8 @@ def estimate_head(head: bytes, total_bytes: int, recipe: Recipe, limits: Limits 
     try:
         info = probe(head, limits)
     except BadImage:
+        return None
+    if wants_rendering(info, recipe):
         return None
     codec = codec_for(info.format)
     forecast_head = getattr(codec, "forecast_head", None)

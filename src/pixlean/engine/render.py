@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pixlean.domain.edits import NO_EDITS, Fit, Resize
+from pixlean.domain.edits import NO_EDITS, Edits, Fit, Resize
 from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage, EngineFailed, ErrorCode
 from pixlean.domain.formats import Format
@@ -18,11 +18,12 @@ from pixlean.domain.outcome import Attempt, Outcome
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.promises import broken_rendering
 from pixlean.engine.registry import codec_for, encoder_for
-from pixlean.engine.search import highest_under, lowest_reaching
-from pixlean.imaging.edit import as_8_bit, edited, flattened, resized
+from pixlean.engine.search import highest_under, largest_under, lowest_reaching
+from pixlean.engine.trials import minimum_bytes
+from pixlean.imaging.edit import as_8_bit, edited, flattened, resized, size_before_resize
 from pixlean.imaging.metadata import exif_to_carry
 from pixlean.imaging.perception import Judge
-from pixlean.imaging.pixels import Picture
+from pixlean.imaging.pixels import Picture, is_opaque
 from pixlean.imaging.sampling import mosaic
 
 
@@ -35,7 +36,6 @@ class Scale:
     alpha: bool = True
     deep: bool = False
     moves: bool = False
-    lossy: bool = True
     least: int = 5
 
     @property
@@ -66,7 +66,7 @@ _SEARCHED_PIXELS = 1_500_000
 _PREVIEW_PX = 1280
 # The size search lowers quality first, and below this the dimensions.
 _LEAST_QUALITY = 30
-_FEWEST_PIXELS_A_SIDE = 16
+_MOST_ENCODES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +90,19 @@ class Made:
 class _Easel:
     """The edited picture that all candidates are made of, and what is asked of it more than once."""
 
-    def __init__(self, picture: Picture, recipe: Recipe, exif: bytes | None) -> None:
+    def __init__(self, picture: Picture, recipe: Recipe, exif: bytes | None, source_bytes: int) -> None:
+        self.source_bytes = source_bytes
+        self._judges: dict[tuple[int, int, tuple[int, ...]], tuple[Picture, Judge]] = {}
         self.picture = picture
         self.recipe = recipe
         self.exif = exif
+
+    def judge(self, picture: Picture) -> Judge:
+        """The judge of a picture; formats that carry the same picture share one."""
+        key = picture.frames[0].ctypes.data, len(picture.frames), picture.frames[0].shape
+        if key not in self._judges:
+            self._judges[key] = (picture, Judge(picture.frames))
+        return self._judges[key][1]
 
     def wish(self, quality: int, *, lossless: bool = False) -> Encoding:
         """How the recipe wants it encoded."""
@@ -117,6 +126,11 @@ class _Easel:
         if not scale.deep or len(picture.frames) > 1:
             picture = as_8_bit(picture)
         return picture
+
+    @cached_property
+    def has_alpha(self) -> bool:
+        """Whether anything of the picture is transparent."""
+        return not all(is_opaque(frame) for frame in self.picture.frames)
 
     @cached_property
     def has_few_colours(self) -> bool:
@@ -161,9 +175,8 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
     picture = edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)))
     decoded = time.perf_counter()
     exif = None if recipe.strip_metadata else exif_to_carry(data, info)
-    easel = _Easel(picture, recipe, exif)
-    targets = recipe.outputs or (_output_for(info.format),)
-    candidates = [made for target in targets for made in _candidates(easel, target, info, deadline)]
+    easel = _Easel(picture, recipe, exif, len(data))
+    candidates = [made for target in _targets(easel, info) for made in _candidates(easel, target, deadline)]
     winner = _winner(candidates, recipe)
     encoded = time.perf_counter()
     rival = _best_rival(rivals, winner, recipe)
@@ -173,7 +186,6 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
     said, score = broken_rendering(winner.picture, winner.data, winner.format, winner.score)
     if said is not None:
         raise EngineFailed(f"the result is not what was asked for: {said}")
-    width, height = winner.picture.size_px
     return Outcome(
         data=winner.data,
         info=info,
@@ -188,10 +200,11 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
             "verify": time.perf_counter() - encoded,
         },
         quality=winner.quality,
-        width_px=width,
-        height_px=height,
+        width_px=winner.picture.size_px[0],
+        height_px=winner.picture.size_px[1],
         encodes=sum(made.encodes for made in candidates),
         target_met=None if recipe.target_bytes is None else winner.obeys,
+        resized=_was_resized(easel, winner, info, edits),
     )
 
 
@@ -210,7 +223,30 @@ def _output_for(found: Format) -> Format:
     return Format.PNG if found in (Format.SVG, Format.SVGZ, Format.BMP, Format.TIFF) else Format.JPEG
 
 
-def _candidates(easel: _Easel, target: Format, info: ImageInfo, deadline: Deadline) -> list[Made]:
+def _was_resized(easel: _Easel, winner: Made, info: ImageInfo, edits: Edits) -> bool:
+    """Whether the result has another size than cropping and turning alone would give it."""
+    if winner.picture.size_px != easel.picture.size_px:
+        return True
+    before = size_before_resize(info, edits)
+    return edits.resize is not None and (before is None or before != easel.picture.size_px)
+
+
+def _targets(easel: _Easel, info: ImageInfo) -> tuple[Format, ...]:
+    """The formats worth trying: of several, those that carry alpha and motion, and PNG for drawings only."""
+    allowed = easel.recipe.outputs or (_output_for(info.format),)
+    if len(allowed) == 1:
+        return allowed
+    moves = len(easel.picture.frames) > 1
+    fitting = [
+        target
+        for target in allowed
+        if (SCALES[target].moves or not moves) and (SCALES[target].alpha or not easel.has_alpha)
+    ]
+    others = [target for target in fitting if target is not Format.PNG]
+    return tuple((fitting if easel.has_few_colours or not others else others) or allowed)
+
+
+def _candidates(easel: _Easel, target: Format, deadline: Deadline) -> list[Made]:
     recipe, picture = easel.recipe, easel.for_format(target)
     deadline.check()
     if recipe.target_bytes is not None:
@@ -218,12 +254,12 @@ def _candidates(easel: _Easel, target: Format, info: ImageInfo, deadline: Deadli
     wanted = _wanted_score(recipe)
     found: list[Made] = []
     lossless = target in _LOSSLESS and (not recipe.png_lossy or recipe.quality >= 100) and target is Format.PNG
-    if wanted is not None and SCALES[target].lossy and not lossless:
+    if wanted is not None and not lossless:
         found.append(_by_score(easel, target, picture, wanted, deadline))
     elif not lossless:
-        found.append(_encoded(easel, target, picture, recipe.quality))
-    drawn = wanted is not None and target in _LOSSLESS and easel.has_few_colours
-    if lossless or drawn or (wanted is not None and target is Format.PNG):
+        found.append(_encoded(easel, target, picture))
+    drawn = (recipe.auto or wanted is not None) and target in _LOSSLESS and easel.has_few_colours
+    if lossless or drawn:
         deadline.check()
         made = encoder_for(target)(picture, easel.wish(100, lossless=True))
         found.append(Made(format=target, data=made, quality=None, picture=picture, encodes=1, score=100.0))
@@ -242,71 +278,86 @@ def _wanted_score(recipe: Recipe) -> float | None:
     return None
 
 
-def _encoded(easel: _Easel, target: Format, picture: Picture, quality: int) -> Made:
-    made = encoder_for(target)(picture, easel.wish(quality))
-    return Made(format=target, data=made, quality=quality, picture=picture, encodes=1)
+def _encoded(easel: _Easel, target: Format, picture: Picture) -> Made:
+    """At the recipe's quality, or the lowest above it that obeys ``max_reduction``; at 100 where none does."""
+    encode, quality, encodes = encoder_for(target), easel.recipe.quality, 1
+    data = encode(picture, easel.wish(quality))
+    least = minimum_bytes(easel.source_bytes, easel.recipe.max_reduction)
+    if len(data) < least:
+        tried = {100: encode(picture, easel.wish(100))}
+
+        def at(value: float) -> bytes:
+            return tried.setdefault(round(value), encode(picture, easel.wish(round(value))))
+
+        found = largest_under(at, low=quality, high=100, at_least_bytes=least, tries=5)
+        quality, data = (round(found[0]), found[1]) if found else (100, tried[100])
+        encodes += len(tried)
+    return Made(format=target, data=data, quality=quality, picture=picture, encodes=encodes)
 
 
 def _by_score(easel: _Easel, target: Format, picture: Picture, wanted: float, deadline: Deadline) -> Made:
-    """The lowest quality that scores as wanted, found in at most four encodes."""
-    encode, decode = encoder_for(target), codec_for(target).decode
-    part = picture
+    """The lowest quality that scores as wanted, in at most four encodes; those of a search on a sample do not count."""
+    scale = SCALES[target]
+    guess, tries = scale.guess(wanted), 4
     if len(picture.frames) == 1 and picture.first.shape[0] * picture.first.shape[1] > _SEARCHED_PIXELS:
         tile = mosaic(picture.first, tile_px=256, most_px=1_048_576)
-        part = picture if tile is None else replace(picture, frames=(tile,))
-    judge, scale = Judge(part.frames), SCALES[target]
+        if tile is not None:
+            guess, tries = _searched(easel, target, replace(picture, frames=(tile,)), wanted, guess, 3, deadline)[0], 3
+    quality, tried = _searched(easel, target, picture, wanted, guess, tries, deadline)
+    data, score = tried[quality]
+    return Made(
+        format=target, data=data, quality=quality, picture=picture, encodes=len(tried), score=score,
+        obeys=score >= wanted - 0.5,
+    )  # fmt: skip
+
+
+def _searched(
+    easel: _Easel, target: Format, picture: Picture, wanted: float, guess: int, tries: int, deadline: Deadline
+) -> tuple[int, dict[int, tuple[bytes, float]]]:
+    """The quality that a search ends at, and all that it tried with their scores."""
+    encode, decode = encoder_for(target), codec_for(target).decode
+    judge, scale = easel.judge(picture), SCALES[target]
     tried: dict[int, tuple[bytes, float]] = {}
 
     def measure(quality: int) -> float:
         deadline.check()
-        data = encode(part, easel.wish(quality))
+        data = encode(picture, easel.wish(quality))
         tried[quality] = (data, judge.score(decode(data).frames))
         return tried[quality][1]
 
     quality = lowest_reaching(
-        measure, target=wanted, guess=scale.guess(wanted), low=scale.least, high=99, slope=scale.slope, slack=_SLACK
+        measure, target=wanted, guess=guess, low=scale.least, high=99, slope=scale.slope, slack=_SLACK, tries=tries
     )
-    data, score = tried[quality]
-    if part is not picture:
-        data = encode(picture, easel.wish(quality))
-    return Made(
-        format=target, data=data, quality=quality, picture=picture, encodes=len(tried) + (part is not picture),
-        score=score, obeys=score >= wanted - 0.5,
-    )  # fmt: skip
+    return quality, tried
 
 
 def _by_size(easel: _Easel, target: Format, picture: Picture, most_bytes: int, deadline: Deadline) -> Made:
     """The best that fits: quality first, then the dimensions; at most eight encodes. ``obeys`` says whether it does."""
     encode = encoder_for(target)
-    tried: dict[tuple[int, int], bytes] = {}
+    tried: list[Made] = []
     shown = picture
 
     def size_of(quality: int) -> int:
         deadline.check()
-        tried[quality, shown.first.shape[0]] = encode(shown, easel.wish(quality))
-        return len(tried[quality, shown.first.shape[0]])
+        data = encode(shown, easel.wish(quality))
+        tried.append(Made(format=target, data=data, quality=quality, picture=shown, encodes=1))
+        return len(data)
 
-    top = max(easel.recipe.quality, 92)
-    found = highest_under(size_of, most_bytes=most_bytes, guess=75, low=_LEAST_QUALITY, high=top, tries=5)
-    while found is None and len(tried) < 8:
-        smallest = min(len(each) for each in tried.values())
-        # Bytes grow a little slower than pixels do.
-        factor = max(0.05, min(0.9, 0.96 * (most_bytes / smallest) ** 0.55))
+    top, guess, tries = max(easel.recipe.quality, 92), 75, 5
+    while len(tried) < _MOST_ENCODES:
+        found = highest_under(size_of, most_bytes=most_bytes, guess=guess, low=_LEAST_QUALITY, high=top, tries=tries)
+        if found is not None:
+            break
+        # Bytes grow a little slower than pixels do; a middling quality is aimed at.
+        factor = min(0.9, (most_bytes / min(len(made.data) for made in tried if made.picture is shown)) ** 0.55 * 0.86)
         rows, columns = shown.first.shape[:2]
-        sides = max(_FEWEST_PIXELS_A_SIDE, round(columns * factor)), max(_FEWEST_PIXELS_A_SIDE, round(rows * factor))
+        sides = max(1, round(columns * factor)), max(1, round(rows * factor))
         if sides == (columns, rows):
             break
-        shown = _scaled(picture, sides)
-        tries = min(3, 8 - len(tried))
-        before = set(tried)
-        found = highest_under(size_of, most_bytes=most_bytes, guess=45, low=_LEAST_QUALITY, high=top, tries=tries)
-        tried = {key: value for key, value in tried.items() if key not in before or found is not None}
-    encodes = len(tried)
-    if found is None:
-        (quality, _), data = min(tried.items(), key=lambda item: len(item[1]))
-        return Made(format=target, data=data, quality=quality, picture=shown, encodes=encodes, obeys=False)
-    data = tried[found[0], shown.first.shape[0]]
-    return Made(format=target, data=data, quality=found[0], picture=shown, encodes=encodes)
+        shown, guess, tries = _scaled(picture, sides), 45, min(4, _MOST_ENCODES - len(tried))
+    obeying = [made for made in tried if len(made.data) <= most_bytes]
+    best = max(obeying, key=lambda made: len(made.data)) if obeying else min(tried, key=lambda made: len(made.data))
+    return replace(best, encodes=len(tried), obeys=bool(obeying))
 
 
 def _scaled(picture: Picture, sides: tuple[int, int]) -> Picture:
@@ -325,8 +376,9 @@ def _winner(candidates: list[Made], recipe: Recipe) -> Made:
     return min(judged, key=lambda entry: entry[:3])[3]
 
 
-# What a re-encode of a lossy source must save to be worth its generation loss.
-_MUST_GAIN = 0.10
+# What a re-encode of a lossy source must save to be worth its generation loss. Of a JPEG the quality is known; what
+# others were encoded at is not, but encoding again at the same score saves up to a third: less is no sign of room.
+_MUST_GAIN_JPEG, _MUST_GAIN = 0.10, 0.40
 
 
 def _best_rival(rivals: tuple[Outcome, ...], winner: Made, recipe: Recipe) -> Outcome | None:
@@ -341,5 +393,6 @@ def _best_rival(rivals: tuple[Outcome, ...], winner: Made, recipe: Recipe) -> Ou
     if recipe.target_bytes is None and lossy and winner.quality is not None:
         known = best.info.jpeg_quality
         worn = winner.format is Format.JPEG and known is not None and known <= winner.quality + 3
-        return best if worn or len(winner.data) > (1 - _MUST_GAIN) * len(best.data) else None
+        gain = _MUST_GAIN_JPEG if known is not None else _MUST_GAIN
+        return best if worn or len(winner.data) > (1 - gain) * len(best.data) else None
     return best if recipe.target_bytes is not None or len(best.data) <= len(winner.data) else None

@@ -208,6 +208,14 @@ def _resized(image: Any, resize: Resize, width: int, height: int) -> Any:
     return image.thumbnail_image(wanted[0], height=wanted[1], size="force", linear=True, no_rotate=True)
 
 
+def size_before_resize(info: ImageInfo, edits: Edits) -> tuple[int, int] | None:
+    """The sides of a picture once it is cropped and turned; ``None`` where it turns by another than a right angle."""
+    width, height = info.displayed_px if edits.crop is None else (edits.crop.width_px, edits.crop.height_px)
+    if edits.rotate_degrees % 90:
+        return None
+    return (height, width) if edits.rotate_degrees % 180 else (width, height)
+
+
 def resized(frame: Array, sides: tuple[int, int]) -> Array:
     """A frame at exactly these sides (width, height)."""
     width, height = sides

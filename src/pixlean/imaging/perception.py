@@ -174,9 +174,12 @@ def _halve(linear: Floats) -> Floats:
 
 def prepare(rgb: NDArray[np.uint8]) -> Reference:
     """Prepare an 8-bit sRGB picture (rows, columns, 3) as the reference of many comparisons."""
-    linear: Floats = _linear_table()[rgb]
+    return _prepared(_linear_table()[rgb], _SCALES)
+
+
+def _prepared(linear: Floats, count: int) -> Reference:
     scales = []
-    for _ in range(_SCALES):
+    for _ in range(count):
         if min(linear.shape[:2]) < 8:
             break
         xyb = _xyb(linear)
@@ -190,8 +193,15 @@ def prepare(rgb: NDArray[np.uint8]) -> Reference:
 
 def compare(reference: Reference, rgb: NDArray[np.uint8]) -> float:
     """The SSIMULACRA2 score of ``rgb`` (rows, columns, 3; 8 bit sRGB) against a prepared reference."""
-    linear: Floats = _linear_table()[rgb]
-    norms: list[tuple[NDArray[np.float64], ...]] = []
+    return _weigh(_measured(reference, _linear_table()[rgb]))
+
+
+Norms = list[tuple[NDArray[np.float64], ...]]
+
+
+def _measured(reference: Reference, linear: Floats) -> Norms:
+    """Mean and mean fourth power of the three maps of each scale: what can be averaged over parts of a picture."""
+    norms: Norms = []
     for xyb1, mean1, variance1, edge1 in reference.scales:
         xyb2 = _xyb(linear)
         mean2 = _blur(xyb2)
@@ -208,14 +218,12 @@ def compare(reference: Reference, rgb: NDArray[np.uint8]) -> float:
             )
         )
         linear = _halve(linear)
-    return _weigh(norms)
+    return norms
 
 
 def _norms(difference: Floats) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     squared = difference * difference
-    mean1 = np.array(cv2.mean(difference)[:3])
-    mean4 = np.array(cv2.mean(squared * squared)[:3]) ** 0.25
-    return mean1, mean4
+    return np.array(cv2.mean(difference)[:3]), np.array(cv2.mean(squared * squared)[:3])
 
 
 def _weigh(norms: list[tuple[NDArray[np.float64], ...]]) -> float:
@@ -229,37 +237,27 @@ def _weigh(norms: list[tuple[NDArray[np.float64], ...]]) -> float:
         for scale in norms:
             for norm in range(2):
                 for part in range(3):
-                    total += _WEIGHTS[at] * abs(float(scale[2 * part + norm][channel]))
+                    value = abs(float(scale[2 * part + norm][channel]))
+                    total += _WEIGHTS[at] * (value**0.25 if norm else value)
                     at += 1
     total *= 0.9562382616834844
     total = 2.326765642916932 * total - 0.020884521182843837 * total**2 + 6.248496625763138e-05 * total**3
     return float(100 - 10 * total**0.6276336467831387) if total > 0 else 100.0
 
 
-def score_frames(original: Array, result: Array) -> float:
-    """SSIMULACRA2 of two decoded frames; with alpha, the worse of the scores on black and on white."""
-    left, right = to_rgba8(original), to_rgba8(result)
-    if min(left.shape[:2]) < 8:
-        left, right = _pad(left), _pad(right)
-    if (left[..., 3] == 255).all() and (right[..., 3] == 255).all():
-        return compare(prepare(left[..., :3]), np.ascontiguousarray(right[..., :3]))
-    return min(compare(prepare(_over(left, level)), _over(right, level)) for level in (0, 255))
-
-
-def _pad(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rows, columns = max(0, 8 - frame.shape[0]), max(0, 8 - frame.shape[1])
-    return np.pad(frame, ((0, rows), (0, columns), (0, 0)), mode="edge")
-
-
-def _over(rgba: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
-    alpha = rgba[..., 3:].astype(np.uint16)
-    mixed = (rgba[..., :3] * alpha + level * (255 - alpha) + 127) // 255
-    return np.ascontiguousarray(mixed.astype(np.uint8))
-
-
-# Pictures above two megapixels are scored on a megapixel of them: tiles of 256 pixels on an even 4 x 4 grid.
-_WHOLE_PIXELS, _TILE_PX, _TILES_A_SIDE = 2_000_000, 256, 4
+# Of pictures above two megapixels the two finest of the six scales, nine tenths of the work, are measured on a
+# megapixel only: tiles of 256 pixels on an even 4 x 4 grid. The coarser scales see the whole picture.
+_WHOLE_PIXELS, _TILE_PX, _TILES_A_SIDE, _FINE_SCALES = 2_000_000, 256, 4, 2
+_BAND_ROWS = 512
 _FRAMES_LOOKED_AT = 8
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """What is looked at of a frame, in linear light: all of it, or tiles and the whole at a quarter of its size."""
+
+    parts: tuple[Floats, ...]
+    coarse: Floats | None
 
 
 class Judge:
@@ -270,40 +268,66 @@ class Judge:
 
     def __init__(self, frames: tuple[Array, ...]) -> None:
         self._step = max(1, len(frames) // _FRAMES_LOOKED_AT)
-        self._count = len(frames)
-        self._shown = [_part(to_rgba8(frame)) for frame in frames[:: self._step]]
-        self._levels = (0,) if all((frame[..., 3] == 255).all() for frame in self._shown) else (0, 255)
-        self._prepared = [[prepare(_over(frame, level)) for level in self._levels] for frame in self._shown]
+        self._shapes = [frame.shape[:2] for frame in frames]
+        shown = [to_rgba8(frame) for frame in frames[:: self._step]]
+        self._levels = (0,) if all((frame[..., 3] == 255).all() for frame in shown) else (0, 255)
+        self._prepared = [[_prepare_looked(_look(_over(frame, level))) for level in self._levels] for frame in shown]
 
     def score(self, frames: tuple[Array, ...]) -> float:
-        """The worst SSIMULACRA2 of the frames; -100 where size or number differ."""
-        if len(frames) != self._count:
+        """The worst SSIMULACRA2 of the frames; -100 where sizes or number differ."""
+        if [frame.shape[:2] for frame in frames] != self._shapes:
             return -100.0
         worst = 100.0
-        for reference, shown, frame in zip(self._prepared, self._shown, frames[:: self._step], strict=True):
-            made = _part(to_rgba8(frame))
-            if made.shape != shown.shape:
-                return -100.0
-            levels = self._levels if (made[..., 3] == 255).all() or len(self._levels) == 2 else (0,)
-            for level, side in zip(levels, reference, strict=True):
-                worst = min(worst, compare(side, _over(made, level)))
+        for sides, frame in zip(self._prepared, frames[:: self._step], strict=True):
+            made = to_rgba8(frame)
+            for level, (fine, coarse) in zip(self._levels, sides, strict=True):
+                looked = _look(_over(made, level))
+                parts = [_measured(side, part) for side, part in zip(fine, looked.parts, strict=True)]
+                norms = _averaged(parts)
+                if coarse is not None and looked.coarse is not None:
+                    norms = norms + _measured(coarse, looked.coarse)
+                worst = min(worst, _weigh(norms))
         return worst
 
 
-def _part(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What of a frame is looked at: all of it, or the mosaic of tiles; at least 8 pixels a side."""
-    rows, columns = frame.shape[:2]
-    if min(rows, columns) < 8:
-        return _pad(frame)
-    if rows * columns <= _WHOLE_PIXELS:
-        return frame
-    if min(rows, columns) < _TILE_PX * _TILES_A_SIDE:
-        side = max(1, _WHOLE_PIXELS // 2 // min(rows, columns))
-        start = (max(rows, columns) - side) // 2
-        return np.ascontiguousarray(frame[start : start + side] if rows >= columns else frame[:, start : start + side])
-    tops = [round(at) for at in np.linspace(0, rows - _TILE_PX, _TILES_A_SIDE)]
-    lefts = [round(at) for at in np.linspace(0, columns - _TILE_PX, _TILES_A_SIDE)]
-    rows_of_tiles = [
-        np.concatenate([frame[top : top + _TILE_PX, left : left + _TILE_PX] for left in lefts], axis=1) for top in tops
+def _prepare_looked(looked: _Looked) -> tuple[list[Reference], Reference | None]:
+    count = _SCALES if looked.coarse is None else _FINE_SCALES
+    coarse = None if looked.coarse is None else _prepared(looked.coarse, _SCALES - _FINE_SCALES)
+    return [_prepared(part, count) for part in looked.parts], coarse
+
+
+def _averaged(measured: list[Norms]) -> Norms:
+    if len(measured) == 1:
+        return measured[0]
+    return [
+        tuple(np.mean(values, axis=0) for values in zip(*scale, strict=True)) for scale in zip(*measured, strict=True)
     ]
-    return np.concatenate(rows_of_tiles)
+
+
+def _look(rgb: NDArray[np.uint8]) -> _Looked:
+    rows, columns = rgb.shape[:2]
+    if min(rows, columns) < 8:
+        rgb = np.pad(rgb, ((0, max(0, 8 - rows)), (0, max(0, 8 - columns)), (0, 0)), mode="edge")
+    table = _linear_table()
+    if rows * columns <= _WHOLE_PIXELS or min(rows, columns) < _TILE_PX:
+        return _Looked((table[rgb],), None)
+    down, across = (min(_TILES_A_SIDE, side // _TILE_PX) for side in (rows, columns))
+    tops = [round(at) for at in np.linspace(0, rows - _TILE_PX, down)]
+    lefts = [round(at) for at in np.linspace(0, columns - _TILE_PX, across)]
+    tiles = tuple(table[rgb[top : top + _TILE_PX, left : left + _TILE_PX]] for top in tops for left in lefts)
+    # In bands, so that a large picture is never held in linear light as a whole.
+    bands = [_halve(_halve(table[rgb[top : top + _BAND_ROWS]])) for top in range(0, rows, _BAND_ROWS)]
+    return _Looked(tiles, np.concatenate(bands))
+
+
+def _over(rgba: NDArray[np.uint8], level: int) -> NDArray[np.uint8]:
+    if (rgba[..., 3] == 255).all():
+        return np.ascontiguousarray(rgba[..., :3])
+    alpha = rgba[..., 3:].astype(np.uint16)
+    mixed = (rgba[..., :3] * alpha + level * (255 - alpha) + 127) // 255
+    return np.ascontiguousarray(mixed.astype(np.uint8))
+
+
+def score_frames(original: Array, result: Array) -> float:
+    """SSIMULACRA2 of two decoded frames; with alpha, the worse of the scores on black and on white."""
+    return Judge((original,)).score((result,))

@@ -9,7 +9,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
@@ -129,13 +129,13 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def fetch(self, text: str, into: int) -> int:
-        """Fetch ``text`` into the open file ``into`` and return its size.
+    async def fetch(self, text: str, into: int, headers: Mapping[str, str] | None = None) -> int:
+        """Fetch ``text`` into the open file ``into`` and return its size; ``headers`` go to its own host only.
 
         Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``) and ``LimitExceeded``. What the origin
         answered is never part of the message.
         """
-        return await self._reach(text, lambda url: self._follow(url, into))
+        return await self._reach(text, lambda url: self._follow(url, into, headers or {}))
 
     async def fetch_head(self, text: str, into: int, most_bytes: int) -> Head:
         """Fetch at most the first ``most_bytes`` of a URL into the open file ``into``; raises what ``fetch`` raises.
@@ -161,8 +161,8 @@ class Fetcher:
                 raise guard.blocked("it leads to a private or reserved address") from error
             raise SourceFailed("the URL could not be fetched") from error
 
-    async def _follow(self, url: guard.Url, into: int) -> int:
-        async with self._answer(url, {}) as answer:
+    async def _follow(self, url: guard.Url, into: int, headers: Mapping[str, str]) -> int:
+        async with self._answer(url, headers) as answer:
             if answer.status != 200:
                 raise SourceFailed("the origin did not answer with a picture")
             return await self._store(answer, into)
@@ -179,13 +179,16 @@ class Fetcher:
             return Head(total_bytes=size if whole and total is None else total, is_whole=whole)
 
     @contextlib.asynccontextmanager
-    async def _answer(self, url: guard.Url, headers: dict[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(self, url: guard.Url, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer at the end of the redirects, each of which is checked. Raises ``SourceFailed``."""
         assert self._session is not None
         for _ in range(self.settings.max_redirects + 1):
             async with self._session.get(url.text, allow_redirects=False, headers=headers) as answer:
                 if answer.status in _REDIRECTS:
-                    url = guard.check_redirect(url, answer.headers.get("Location"), self.settings.guard)
+                    following = guard.check_redirect(url, answer.headers.get("Location"), self.settings.guard)
+                    if (following.host, following.port) != (url.host, url.port):
+                        headers = {name: value for name, value in headers.items() if name != "Authorization"}
+                    url = following
                     continue
                 if answer.headers.get("Content-Encoding", "identity").lower() not in ("", "identity"):
                     raise SourceFailed("the origin answered with an encoding that was not asked for")

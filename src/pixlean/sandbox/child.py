@@ -171,7 +171,7 @@ def _work(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Do
         original_format=str(info.format),
         width_px=outcome.width_px,
         height_px=outcome.height_px,
-        resized=(outcome.width_px, outcome.height_px) != info.displayed_px,
+        resized=outcome.resized,
         quality=outcome.quality,
         encodes=outcome.encodes,
         target_met=outcome.target_met,

@@ -255,8 +255,8 @@ class Pool:
         child.kill()
         self._replace()
 
-    async def compress(self, given: int, recipe: Recipe, limits: Limits) -> Work:
-        """Have a child compress the picture in the file ``given``.
+    async def compress(self, given: int, recipe: Recipe, limits: Limits, *, seconds: float | None = None) -> Work:
+        """Have a child compress the picture in the file ``given``, within ``seconds`` where they are told.
 
         Raises the child's own error, ``EngineFailed`` where it died (``child_died``) or took too long (``timeout``),
         and ``BadImage`` (``poisoned_input``) for bytes that killed two children in the last minutes. Cancelling
@@ -264,7 +264,7 @@ class Pool:
         """
         result = wire.memory_file("result")
         try:
-            job = self._job("compress", recipe, limits)
+            job = self._job("compress", recipe, limits, seconds=seconds)
             frame = await self._do(given, result, job)
             assert isinstance(frame, wire.Done)
             return Work(
@@ -293,14 +293,16 @@ class Pool:
         ``total_bytes`` where ``given`` has only the first bytes of a file of that size: then ``None`` is the answer
         where they say too little.
         """
-        frame = await self._do(given, given, self._job("estimate", recipe, limits, total_bytes))
+        frame = await self._do(given, given, self._job("estimate", recipe, limits, total_bytes=total_bytes))
         assert isinstance(frame, wire.Estimated)
         return frame.estimate
 
     def _job(
-        self, ask: Literal["compress", "estimate"], recipe: Recipe, limits: Limits, total_bytes: int | None = None
-    ) -> wire.Job:
-        seconds = self.settings.timeout_seconds
+        self, ask: Literal["compress", "estimate"], recipe: Recipe, limits: Limits, *, seconds: float | None = None,
+        total_bytes: int | None = None,
+    ) -> wire.Job:  # fmt: skip
+        most = self.settings.timeout_seconds
+        seconds = most if seconds is None else min(seconds, most)
         return wire.Job(ask=ask, recipe=recipe, limits=limits, seconds=seconds, total_bytes=total_bytes)
 
     async def _do(self, given: int, result: int, job: wire.Job) -> wire.Frame:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
 from pixlean.domain.version import VERSION
 from pixlean.sandbox.pool import Work
@@ -33,6 +34,14 @@ class Compressed:
         return 100.0 * (1 - len(self.work.data) / self.original_bytes) if self.original_bytes else 0.0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What a dialect allows one picture: its limits, and seconds where they are fewer than the server's."""
+
+    limits: Limits
+    seconds: float | None = None
+
+
 class Compress:
     """The use case; built once by the wiring. Twins that come at the same time share one child."""
 
@@ -43,17 +52,17 @@ class Compress:
         self.hits = 0
         self.misses = 0
 
-    async def __call__(self, origin: Origin, recipe: Recipe) -> Compressed:
-        """Compress a picture. Raises what the fetcher, the gate and the pool raise."""
+    async def __call__(self, origin: Origin, recipe: Recipe, terms: Terms | None = None) -> Compressed:
+        """Compress a picture, on the server's terms or stricter ones. Raises what fetcher, gate and pool raise."""
         async with opened(origin, self._workshop.fetcher) as given:
-            done = await self._compressed(given, recipe)
+            done = await self._compressed(given, recipe, terms or Terms(limits=self._workshop.limits))
         return replace(done, seconds={**given.seconds, **done.seconds})
 
-    async def _compressed(self, given: Input, recipe: Recipe) -> Compressed:
+    async def _compressed(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
         if self._cache is None:
-            return await self._made(given, recipe)
+            return await self._made(given, recipe, terms)
         started = time.perf_counter()
-        key = _key(read_all(given.file, given.size_bytes), recipe)
+        key = _key(read_all(given.file, given.size_bytes), recipe, terms)
         found = await asyncio.to_thread(self._cache.get, key)
         if found is not None:
             self.hits += 1
@@ -67,28 +76,28 @@ class Compress:
                 self.hits += 1
                 return replace(twin.result(), from_cache=True)
         self.misses += 1
-        task = asyncio.ensure_future(self._made_and_kept(key, given, recipe))
+        task = asyncio.ensure_future(self._made_and_kept(key, given, recipe, terms))
         self._running[key] = task
         task.add_done_callback(lambda _: self._running.pop(key, None))
         return await task  # a cancelled request cancels its task
 
-    async def _made_and_kept(self, key: str, given: Input, recipe: Recipe) -> Compressed:
+    async def _made_and_kept(self, key: str, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
         assert self._cache is not None
-        done = await self._made(given, recipe)
+        done = await self._made(given, recipe, terms)
         work = done.work
         notes = msgspec.json.encode(replace(work, data=b"", seconds={}))
         await asyncio.to_thread(self._cache.put, key, Entry(notes=notes, data=work.data))
         return replace(done, from_cache=False)
 
-    async def _made(self, given: Input, recipe: Recipe) -> Compressed:
+    async def _made(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
         async with self._workshop.place() as waited:
-            work = await self._workshop.pool.compress(given.file, recipe, self._workshop.limits)
+            work = await self._workshop.pool.compress(given.file, recipe, terms.limits, seconds=terms.seconds)
         return Compressed(work=work, original_bytes=given.size_bytes, seconds={"queue": waited, **work.seconds})
 
 
-def _key(data: bytes, recipe: Recipe) -> str:
-    """The same bytes, the same recipe and the same version give the same result."""
+def _key(data: bytes, recipe: Recipe, terms: Terms) -> str:
+    """The same bytes, recipe, limits and version give the same result."""
     digest = hashlib.blake2b(data, digest_size=32)
-    digest.update(msgspec.json.encode(recipe))
+    digest.update(msgspec.json.encode((recipe, terms.limits)))
     digest.update(VERSION.encode())
     return digest.hexdigest()

@@ -9,19 +9,18 @@ from typing import cast
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.contract import Dialect, Services, Settings, account
-from pixlean.web.dialects import native
-from pixlean.web.middleware import Net, Observer, Reception
+from pixlean.web.dialects import feather, native
+from pixlean.web.middleware import Cors, Net, Observer, Reception
 from pixlean.web.observe import Metrics
 from pixlean.web.ops import routes
 
 # The native dialect owns every path that no other one claims, so it stands last.
-DIALECTS: tuple[Dialect, ...] = (cast(Dialect, native),)
+DIALECTS: tuple[Dialect, ...] = (cast(Dialect, feather), cast(Dialect, native))
 
 
 def dialect_for(path: str) -> Dialect:
@@ -33,9 +32,11 @@ def dialect_for(path: str) -> Dialect:
 
 
 _OUR_HEADERS = (
-    "Content-Disposition", "RateLimit", "Retry-After", "Server-Timing", "X-Cache", "X-Optimization-Method",
-    "X-Optimized-Size", "X-Original-Format", "X-Original-Size", "X-Output-Format", "X-Quality-Score",
-    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Reduction-Percent", "X-Request-ID",
+    "Content-Disposition", "RateLimit", "Retry-After", "Server-Timing", "X-Cache", "X-Compression-Ratio",
+    "X-Iterations", "X-Optimization-Method", "X-Optimized-Size", "X-Original-Bytes", "X-Original-Format",
+    "X-Original-Size", "X-Output-Bytes", "X-Output-Format", "X-Output-Height", "X-Output-Quality", "X-Output-Width",
+    "X-Processing-Time-Ms", "X-Quality-Score", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+    "X-Reduction-Percent", "X-Request-ID", "X-Resized", "X-Target-Met",
 )  # fmt: skip
 
 
@@ -62,12 +63,9 @@ def create_app(
         middleware=[
             Middleware(Reception, observers=(metrics, *observers)),
             Middleware(
-                CORSMiddleware,
-                allow_origins=list(settings.allowed_origins),
-                allow_methods=["GET", "POST", "OPTIONS"],
-                allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-                expose_headers=list(_OUR_HEADERS),
-                max_age=600,
+                Cors,
+                origins={"/api/": settings.feather.allowed_origins, "/": settings.allowed_origins},
+                exposed=_OUR_HEADERS,
             ),
             Middleware(Net, show_crash=_show_crash, show_crowded=_show_crowded),
         ],

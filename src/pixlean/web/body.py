@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import multipart
@@ -31,6 +31,8 @@ class Form:
     fields: dict[str, str] = field(default_factory=dict)
     file: int | None = None
     file_bytes: int = 0
+    file_name: str = ""
+    media_type: str = ""
 
     def close(self) -> None:
         """Close the file."""
@@ -74,8 +76,13 @@ def too_large(size: int, limit: int) -> LimitExceeded:
     )
 
 
-async def read_form(request: Request, settings: Settings) -> Form:
-    """Parse a multipart body while it streams in. The caller closes the form."""
+async def read_form(request: Request, settings: Settings, most_file_bytes: int | None = None) -> Form:
+    """Parse a multipart body while it streams in. The caller closes the form.
+
+    ``most_file_bytes`` where a dialect has another limit than the server.
+    """
+    if most_file_bytes is not None:
+        settings = replace(settings, max_file_bytes=most_file_bytes)
     kind, options = multipart.parse_options_header(request.headers.get("content-type", ""))
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary or len(boundary) > 200:
@@ -137,6 +144,7 @@ class _FormReader:
         if self._form.file is not None:
             raise InvalidRequest("more than one 'file' was sent")
         self._form.file = memory_file("upload")
+        self._form.file_name, self._form.media_type = segment.filename or "", segment.content_type or ""
 
     def _fill(self, part: bytes) -> None:
         self.size += len(part)

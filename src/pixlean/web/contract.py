@@ -13,10 +13,23 @@ from starlette.routing import Route
 
 from pixlean.access.rate import RateLimiter
 from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.domain.limits import Limits
 from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
 from pixlean.service.gate import Gate
+from pixlean.service.models import Models
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatherSettings:
+    """What the Feather dialect promises on its own."""
+
+    max_upload_bytes: int = 25 << 20
+    limits: Limits = field(default_factory=Limits)
+    timeout_seconds: float = 60.0
+    per_minute: int = 60
+    allowed_origins: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +43,7 @@ class Settings:
     body_total_seconds: float = 120.0
     allowed_origins: tuple[str, ...] = ("*",)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    feather: FeatherSettings = FeatherSettings()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,7 @@ class Services:
     compress: Compress
     estimate: EstimateSavings
     deliver: Deliver
+    models: Models
     status: Status = field(default_factory=Status)
 
 

@@ -6,9 +6,10 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -83,6 +84,35 @@ class Reception:
             )  # fmt: skip
             for observer in self._observers:
                 observer(finished)
+
+
+class Cors:
+    """Cross-origin rules by path: the longest prefix that fits says which origins may read."""
+
+    def __init__(self, app: ASGIApp, origins: Mapping[str, tuple[str, ...]], exposed: tuple[str, ...]) -> None:
+        self._rules = sorted(
+            (
+                (
+                    prefix,
+                    CORSMiddleware(
+                        app,
+                        allow_origins=list(allowed),
+                        allow_methods=["GET", "POST", "OPTIONS"],
+                        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                        expose_headers=list(exposed),
+                        max_age=600,
+                    ),
+                )
+                for prefix, allowed in origins.items()
+            ),
+            key=lambda rule: -len(rule[0]),
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        path = scope.get("path", "/")
+        app = next((rule for prefix, rule in self._rules if path.startswith(prefix)), self._rules[-1][1])
+        await app(scope, receive, send)
 
 
 class Net:

@@ -21,6 +21,18 @@ _OPTIMIZATION: dict[str, Any] = {
             "type": ["number", "null"], "minimum": 0, "maximum": 100,
             "description": "Never save more than this per cent.",
         },
+        "format": {
+            "type": ["string", "null"], "enum": ["auto", "jpeg", "png", "webp", "avif", "jxl", "gif", None],
+            "description": "Convert. auto: the smallest at equal quality of what Accept allows.",
+        },
+        "max_width": {"type": ["integer", "null"], "minimum": 1, "maximum": 32768, "description": "Shrink to this."},
+        "max_height": {"type": ["integer", "null"], "minimum": 1, "maximum": 32768, "description": "Shrink to this."},
+        "target_size": {"type": ["integer", "null"], "minimum": 1, "description": "Bytes not to exceed."},
+        "min_score": {
+            "type": ["number", "null"], "minimum": 0, "maximum": 100,
+            "description": "SSIMULACRA2 below which the result must not fall: the smallest file that keeps it.",
+        },
+        "effort": {"type": ["integer", "null"], "minimum": 0, "maximum": 9, "description": "0 quick, 9 small."},
     },
 }  # fmt: skip
 _STORAGE: dict[str, Any] = {

@@ -11,14 +11,14 @@ from typing import Any
 from starlette.requests import Request
 
 from pixlean.domain.delivery import Delivery, Provider, normal_path
-from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest, PixleanError
+from pixlean.domain.edits import NO_EDITS, Edits, Resize
+from pixlean.domain.errors import AccessDenied, InvalidRequest
+from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
 from pixlean.service.inputs import Link, Origin, Upload
 from pixlean.web.body import Form, parse_object, read_form, read_json
 from pixlean.web.contract import Settings
-
-_LATER = {"format", "max_width", "max_height", "target_size", "min_score", "effort"}
-
+from pixlean.web.negotiate import OUTPUTS, acceptable
 
 # Preset: quality, and whether PNGs may lose.
 _PRESETS = {"high": (40, True), "medium": (60, True), "low": (75, False)}
@@ -59,15 +59,18 @@ def known_caller(request: Request, settings: Settings) -> str | None:
 
 async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest:
     """A multipart upload or a JSON body with a URL. Raises ``InvalidRequest`` and ``LimitExceeded``."""
+    accept = request.headers.get("accept", "")
     if _is_json(request):
         body = await read_json(request, settings)
         return OptimizeRequest(
-            origin=Link(_url(body, "url")), recipe=_recipe(_optimization(body), settings), delivery=_delivery(body)
+            origin=Link(_url(body, "url")),
+            recipe=_recipe(_optimization(body), settings, accept),
+            delivery=_delivery(body),
         )
     form = await _uploaded(request, settings)
     try:
         options = _options(form)
-        recipe, delivery = _recipe(_optimization(options), settings), _delivery(options)
+        recipe, delivery = _recipe(_optimization(options), settings, accept), _delivery(options)
     except BaseException:
         form.close()
         raise
@@ -76,13 +79,14 @@ async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest
 
 async def read_estimate(request: Request, settings: Settings) -> EstimateRequest:
     """A multipart upload or a JSON body with a URL; a preset beats options. Raises as ``read_optimize`` does."""
+    accept = request.headers.get("accept", "")
     if _is_json(request):
         body = await read_json(request, settings)
         thumbnail_url = _url(body, "thumbnail_url") if body.get("thumbnail_url") is not None else None
         file_bytes = _whole(body, "file_size", 0, 1, 1 << 40) if body.get("file_size") is not None else None
         return EstimateRequest(
             origin=Link(_url(body, "url")),
-            recipe=_estimate_recipe(body.get("preset"), _optimization(body), "optimization" in body, settings),
+            recipe=_estimate_recipe(body.get("preset"), _optimization(body), "optimization" in body, settings, accept),
             thumbnail_url=thumbnail_url,
             file_bytes=file_bytes,
         )
@@ -91,7 +95,7 @@ async def read_estimate(request: Request, settings: Settings) -> EstimateRequest
         options = _options(form)
         # Clients that send what they send to /optimize mean the same.
         wanted = _optimization(options) if isinstance(options.get("optimization"), dict) else options
-        recipe = _estimate_recipe(form.fields.get("preset") or None, wanted, bool(options), settings)
+        recipe = _estimate_recipe(form.fields.get("preset") or None, wanted, bool(options), settings, accept)
     except BaseException:
         form.close()
         raise
@@ -171,28 +175,49 @@ def _delivery(options: dict[str, Any]) -> Delivery | None:
     )
 
 
-def _estimate_recipe(preset: Any, wanted: dict[str, Any], has_options: bool, settings: Settings) -> Recipe:
+def _estimate_recipe(preset: Any, wanted: dict[str, Any], has_options: bool, settings: Settings, accept: str) -> Recipe:
     """The recipe of a preset, or of the options where no preset is named; both missing is the preset ``medium``."""
     if preset is None and has_options:
-        return _recipe(wanted, settings)
+        return _recipe(wanted, settings, accept)
     if preset is not None and (not isinstance(preset, str) or preset.lower() not in _PRESETS):
         raise InvalidRequest(f"'preset' must be one of {', '.join(_PRESETS)}")
-    _recipe(wanted, settings)  # a preset beats options, but wrong ones are told
+    _recipe(wanted, settings, accept)  # a preset beats options, but wrong ones are told
     quality, png_lossy = _PRESETS[preset.lower() if preset else _DEFAULT_PRESET]
     return Recipe(quality=quality, png_lossy=png_lossy)
 
 
-def _recipe(wanted: dict[str, Any], settings: Settings) -> Recipe:
-    later = sorted(name for name in _LATER & wanted.keys() if wanted[name] is not None)
-    if later:
-        raise PixleanError(f"'{later[0]}' is not part of this version yet", code=ErrorCode.NOT_IMPLEMENTED)
+def _recipe(wanted: dict[str, Any], settings: Settings, accept: str) -> Recipe:
+    outputs = _outputs(wanted.get("format"), accept)
+    sides = [_optional(wanted, name, 1, 32_768) for name in ("max_width", "max_height")]
     return Recipe(
         quality=_whole(wanted, "quality", settings.default_quality, 1, 100),
         strip_metadata=_flag(wanted, "strip_metadata", default=True),
         progressive_jpeg=_flag(wanted, "progressive_jpeg", default=False),
         png_lossy=_flag(wanted, "png_lossy", default=True),
         max_reduction=_number(wanted, "max_reduction", 0, 100),
+        outputs=outputs,
+        auto=wanted.get("format") == "auto",
+        edits=Edits(resize=Resize(width_px=sides[0], height_px=sides[1])) if any(sides) else NO_EDITS,
+        target_bytes=_optional(wanted, "target_size", 1, 1 << 40),
+        min_score=_number(wanted, "min_score", 0, 100),
+        effort=_optional(wanted, "effort", 0, 9),
     )
+
+
+def _outputs(name: Any, accept: str) -> tuple[Format, ...]:
+    if name is None:
+        return ()
+    if name == "auto":
+        return acceptable(accept)
+    if name == "jpg":
+        name = "jpeg"
+    if name not in list(OUTPUTS):
+        raise InvalidRequest(f"'format' must be auto or one of {', '.join(OUTPUTS)}")
+    return (Format(name),)
+
+
+def _optional(wanted: dict[str, Any], name: str, least: int, most: int) -> int | None:
+    return None if wanted.get(name) is None else _whole(wanted, name, least, least, most)
 
 
 def _whole(wanted: dict[str, Any], name: str, default: int, least: int, most: int) -> int:

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pixlean.access.rate import Standing
 from pixlean.domain.delivery import Delivered
-from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import FORMATS
 from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
 from pixlean.service.estimate import Estimated
+from pixlean.web.answers import unless_gone
 from pixlean.web.callers import client_address
 from pixlean.web.contract import Services, account, services
 from pixlean.web.dialects.native.errors import rate_headers
 from pixlean.web.dialects.native.read import OptimizeRequest, known_caller, read_estimate, read_optimize
-
-_Answer = TypeVar("_Answer")
 
 
 async def optimize(request: Request) -> Response:
@@ -33,7 +27,7 @@ async def optimize(request: Request) -> Response:
     try:
         if asked.delivery is not None:
             house.deliver.check(asked.delivery)
-        return _with_standing(await _unless_gone(request, _optimized(request, house, asked)), standing)
+        return _with_standing(await unless_gone(request, _optimized(request, house, asked)), standing)
     finally:
         if asked.form is not None:
             asked.form.close()
@@ -43,7 +37,10 @@ async def _optimized(request: Request, house: Services, asked: OptimizeRequest) 
     done = await house.compress(asked.origin, asked.recipe)
     if asked.delivery is None:
         _note(request, done)
-        return _show_picture(done)
+        shown = _show_picture(done)
+        if asked.recipe.auto:
+            shown.headers["Vary"] = "Accept"
+        return shown
     done, delivered = await house.deliver(done, asked.delivery)
     _note(request, done)
     return _show_delivered(done, delivered)
@@ -58,7 +55,7 @@ async def estimate(request: Request) -> Response:
         work = house.estimate(
             asked.origin, asked.recipe, thumbnail_url=asked.thumbnail_url, file_bytes=asked.file_bytes
         )
-        done = await _unless_gone(request, work)
+        done = await unless_gone(request, work)
     finally:
         if asked.form is not None:
             asked.form.close()
@@ -90,34 +87,13 @@ def _with_standing(response: Response, standing: Standing | None) -> Response:
     return response
 
 
-async def _unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _Answer:
-    """The work's answer; a client that goes away cancels the work."""
-    task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
-    try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise InvalidRequest("the client went away")
-        return task.result()
-    finally:
-        for left in (task, gone):
-            if not left.done():
-                left.cancel()
-        await asyncio.gather(task, gone, return_exceptions=True)
-
-
-async def _disconnected(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-
-
 def _show_picture(done: Compressed) -> Response:
     work = done.work
     headers = {
         "X-Original-Size": str(done.original_bytes),
         "X-Optimized-Size": str(len(work.data)),
         "X-Reduction-Percent": f"{done.reduction_percent:.1f}",
-        "X-Original-Format": str(work.format),
+        "X-Original-Format": str(work.original_format or work.format),
         "X-Output-Format": str(work.format),
         "X-Optimization-Method": work.method,
         "Server-Timing": _timing(done.seconds),
@@ -126,6 +102,8 @@ def _show_picture(done: Compressed) -> Response:
     }
     if work.score is not None:
         headers["X-Quality-Score"] = f"{work.score:.1f}"
+    if work.target_met is not None:
+        headers["X-Target-Met"] = "true" if work.target_met else "false"
     if done.from_cache is not None:
         headers["X-Cache"] = "hit" if done.from_cache else "miss"
     media_type = FORMATS[work.format].media_type
@@ -149,7 +127,7 @@ def _show_delivered(done: Compressed, delivered: Delivered) -> Response:
             "original_size": done.original_bytes,
             "optimized_size": len(work.data),
             "reduction_percent": round(done.reduction_percent, 1),
-            "format": str(work.format),
+            "format": str(work.original_format or work.format),
             "method": work.method,
             "storage": {
                 "provider": str(delivered.provider),

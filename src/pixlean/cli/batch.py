@@ -1,0 +1,262 @@
+"""Many files: found, worked on side by side in the sandbox, written without ever losing an original."""
+
+from __future__ import annotations
+
+import asyncio
+import glob
+import json
+import os
+import re
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from pixlean.domain.formats import Format
+    from pixlean.domain.recipe import Recipe
+    from pixlean.sandbox.pool import Pool
+
+_SECONDS_A_FILE = 120
+_WATCH_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One file's line in the summary."""
+
+    file: str
+    before_bytes: int
+    after_bytes: int
+    method: str
+    seconds: float
+    written: str | None = None
+    error: str | None = None
+    score: float | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """Where results go and how the work is done and shown."""
+
+    out: Path | None = None
+    in_place: bool = False
+    jobs: int = 0
+    quiet: bool = False
+    watch: bool = False
+
+
+def fail(message: str) -> NoReturn:
+    """End with a message and exit code 2."""
+    print(message, file=sys.stderr)
+    sys.exit(2)
+
+
+def size_of(text: str) -> int:
+    """``500KB``, ``1.5MB`` or ``20000`` in bytes; 1 KB is 1024. Ends the program where it is no size."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(b|kb|kib|k|mb|mib|m)?\s*", text, re.IGNORECASE)
+    if not found or float(found[1]) <= 0:
+        fail(f"{text!r} is no size: write 500KB or 1.5MB")
+    return max(1, int(float(found[1]) * {"": 1, "b": 1, "k": 1 << 10, "m": 1 << 20}[(found[2] or "").lower()[:1]]))
+
+
+def work_on(files: list[Path], recipe: Recipe, job: Job) -> NoReturn:
+    """Do all files, show what came of them and end: exit code 1 if any failed. With ``watch``, go on for ever."""
+    if job.out is not None and job.in_place:
+        fail("--out and --in-place exclude each other")
+    found, missing = walk(files)
+    if not found and not missing and not job.watch:
+        fail("no image files found")
+    rows = [*missing, *asyncio.run(run_all(found, recipe, job))]
+    if job.quiet:
+        print(json.dumps({"files": [asdict(row) for row in rows]}, indent=2), flush=True)
+    else:
+        show(rows)
+    while job.watch:
+        _watch(files, recipe, job)
+    sys.exit(1 if any(row.error for row in rows) else 0)
+
+
+def _watch(files: list[Path], recipe: Recipe, job: Job) -> None:
+    """Work on what is new or changed, once it has stopped growing."""
+    made: set[Path] = set()
+
+    def state() -> dict[Path, tuple[int, int]]:
+        seen = {}
+        for path, _ in walk(files)[0]:
+            if path not in made:
+                status = path.stat()
+                seen[path] = (status.st_mtime_ns, status.st_size)
+        return seen
+
+    known = state()
+    try:
+        while True:
+            time.sleep(_WATCH_SECONDS)
+            now = state()
+            changed = {path for path, seen in now.items() if known.get(path) != seen}
+            if changed:
+                time.sleep(_WATCH_SECONDS)
+                settled = state()
+                ready = [
+                    entry for entry in walk(files)[0] if entry[0] in changed and settled.get(entry[0]) == now[entry[0]]
+                ]
+                rows = asyncio.run(run_all(ready, recipe, job)) if ready else []
+                made |= {Path(row.written) for row in rows if row.written}
+                if rows:
+                    show(rows)
+                known = {**known, **{path: seen for path, seen in state().items() if path in {e[0] for e in ready}}}
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def _expanded(files: list[Path]) -> list[Path]:
+    """Patterns that the shell left alone become the files that they name."""
+    found: list[Path] = []
+    for named in files:
+        text = str(named)
+        if not named.exists() and any(sign in text for sign in "*?["):
+            found += [Path(name) for name in sorted(glob.glob(text, recursive=True))] or [named]
+        else:
+            found.append(named)
+    return found
+
+
+def walk(files: list[Path]) -> tuple[list[tuple[Path, Path]], list[Row]]:
+    """Every file as (path, path below the folder that was named), and a row for each that is not there."""
+    from pixlean.domain.formats import FORMATS
+
+    endings = {ending for row in FORMATS.values() for ending in row.extensions}
+    found: list[tuple[Path, Path]] = []
+    missing: list[Row] = []
+    for named in _expanded(files):
+        if named.is_dir():
+            inside = (path for path in sorted(named.rglob("*")) if path.is_file() and path.suffix.lower() in endings)
+            found += [(path, path.relative_to(named)) for path in inside if ".min." not in path.name]
+        elif named.is_file():
+            found.append((named, Path(named.name)))
+        else:
+            missing.append(
+                Row(file=str(named), before_bytes=0, after_bytes=0, method="", seconds=0, error="no such file")
+            )
+    return found, missing
+
+
+async def run_all(found: list[tuple[Path, Path]], recipe: Recipe, job: Job) -> list[Row]:
+    """Work on every file, with a bar on stderr; a row for each."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from pixlean.sandbox.pool import Pool, Settings
+
+    slots = job.jobs or os.cpu_count() or 1
+    pool = Pool(Settings(slots=min(slots, max(1, len(found))), timeout_seconds=_SECONDS_A_FILE))
+    await pool.start()
+    gate = asyncio.Semaphore(slots)
+    bar = Progress(
+        TextColumn("optimizing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), disable=job.quiet, transient=True,
+    )  # fmt: skip
+    try:
+        with bar:
+            task = bar.add_task("files", total=len(found))
+
+            async def one(path: Path, below: Path) -> Row:
+                async with gate:
+                    row = await _one(pool, path, below, job, recipe)
+                bar.advance(task)
+                return row
+
+            return list(await asyncio.gather(*(one(path, below) for path, below in found)))
+    finally:
+        await pool.stop()
+
+
+def _target(path: Path, below: Path, made: Format, job: Job) -> Path:
+    """Where a result goes; a result of another format has its extension."""
+    from pixlean.domain.formats import FORMATS
+
+    same = path.suffix.lower() in FORMATS[made].extensions
+    if job.in_place:
+        return path if same else path.with_suffix(FORMATS[made].extensions[0])
+    if job.out is not None:
+        return job.out / (below if same else below.with_suffix(FORMATS[made].extensions[0]))
+    return path.with_name(f"{path.stem}.min{path.suffix if same else FORMATS[made].extensions[0]}")
+
+
+async def _one(pool: Pool, path: Path, below: Path, job: Job, recipe: Recipe) -> Row:
+    from pixlean.domain.errors import PixleanError
+    from pixlean.domain.limits import Limits
+
+    started = time.perf_counter()
+    before = 0
+    try:
+        with path.open("rb") as given:
+            before = os.fstat(given.fileno()).st_size
+            work = await pool.compress(given.fileno(), recipe, Limits())
+        target = _target(path, below, work.format, job)
+        written = _write(target, work.data) if target != path or work.method != "none" else None
+    except (PixleanError, OSError, TimeoutError) as error:
+        said = error.message if isinstance(error, PixleanError) else str(error) or type(error).__name__
+        return Row(
+            file=str(path), before_bytes=before, after_bytes=before, method="",
+            seconds=time.perf_counter() - started, error=said,
+        )  # fmt: skip
+    missed = "over the target size" if work.target_met is False else None
+    return Row(
+        file=str(path), before_bytes=before, after_bytes=len(work.data), method=work.method,
+        seconds=round(time.perf_counter() - started, 3), written=written, score=work.score, note=missed,
+    )  # fmt: skip
+
+
+def _write(target: Path, data: bytes) -> str:
+    """Write beside, flush to disk, rename: at every moment there is a whole file under the name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if target.exists():
+            os.chmod(beside, target.stat().st_mode & 0o7777)
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return str(target)
+
+
+def show(rows: list[Row]) -> None:
+    """The table of all files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("file", "before", "after", "saved", "method", "seconds")
+    for row in rows:
+        if row.error:
+            table.add_row(row.file, str(row.before_bytes), "", "", f"[red]{row.error}[/red]", f"{row.seconds:.2f}")
+        else:
+            table.add_row(
+                row.file,
+                f"{row.before_bytes:,}",
+                f"{row.after_bytes:,}",
+                _percent(row),
+                row.method if row.note is None else f"{row.method} [yellow]({row.note})[/yellow]",
+                f"{row.seconds:.2f}",
+            )
+    before, after = sum(row.before_bytes for row in rows), sum(row.after_bytes for row in rows)
+    total = Row(file="", before_bytes=before, after_bytes=after, method="", seconds=0)
+    table.add_section()
+    table.add_row(f"{len(rows)} files", f"{before:,}", f"{after:,}", _percent(total), "", "")
+    Console().print(table)
+
+
+def _percent(row: Row) -> str:
+    return f"{100 * (1 - row.after_bytes / row.before_bytes):.1f} %" if row.before_bytes else ""

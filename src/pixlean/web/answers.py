@@ -1,0 +1,51 @@
+"""What answers of all dialects are made with."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import unicodedata
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from pixlean.domain.errors import InvalidRequest
+
+_Answer = TypeVar("_Answer")
+_MOST_NAME_CHARACTERS = 150
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _Answer:
+    """The work's answer; a client that goes away cancels the work."""
+    task = asyncio.ensure_future(work)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            raise InvalidRequest("the client went away")
+        return task.result()
+    finally:
+        for left in (task, gone):
+            if not left.done():
+                left.cancel()
+        await asyncio.gather(task, gone, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def attachment(stem: str, tail: str) -> str:
+    """A ``Content-Disposition`` for a stranger's file name (RFC 6266): plain for old clients, UTF-8 for others.
+
+    Of ``stem`` stays what a file system takes; ``tail``, our own end of the name, stays whole.
+    """
+    shown = "".join(
+        character for character in unicodedata.normalize("NFC", stem) if unicodedata.category(character)[0] != "C"
+    )
+    shown = (re.sub(r'[\\/:*?"<>|]+', "_", shown).strip(" .")[:_MOST_NAME_CHARACTERS] or "image") + tail
+    plain = re.sub(r"[^\x20-\x7e]|[%;]", "_", shown)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(shown, safe='')}"

@@ -1,0 +1,59 @@
+"""Our codes in Feather's words."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, Response
+
+from pixlean.access.rate import RateExceeded, Standing
+from pixlean.domain.errors import ErrorCode, PixleanError
+
+ERRORS: dict[ErrorCode, tuple[int, str]] = {
+    ErrorCode.INVALID_REQUEST: (400, "INVALID_INPUT"),
+    ErrorCode.MALFORMED_BODY: (400, "INVALID_INPUT"),
+    ErrorCode.NOT_FOUND: (404, "NOT_FOUND"),
+    ErrorCode.METHOD_NOT_ALLOWED: (405, "METHOD_NOT_ALLOWED"),
+    ErrorCode.BODY_TIMEOUT: (408, "REQUEST_TIMEOUT"),
+    ErrorCode.UNAUTHORIZED: (401, "UNAUTHORIZED"),
+    ErrorCode.BODY_TOO_LARGE: (413, "FILE_TOO_LARGE"),
+    ErrorCode.IMAGE_TOO_LARGE: (422, "TOO_MANY_PIXELS"),
+    ErrorCode.UNSUPPORTED_FORMAT: (415, "UNSUPPORTED_FORMAT"),
+    ErrorCode.BAD_IMAGE: (422, "INVALID_IMAGE"),
+    ErrorCode.POISONED_INPUT: (422, "INVALID_IMAGE"),
+    ErrorCode.SOURCE_BLOCKED: (502, "MODEL_FETCH_FAILED"),
+    ErrorCode.SOURCE_FAILED: (502, "MODEL_FETCH_FAILED"),
+    ErrorCode.DELIVERY_FAILED: (500, "INTERNAL_ERROR"),
+    ErrorCode.DELIVERY_FORBIDDEN: (403, "FORBIDDEN"),
+    ErrorCode.RATE_LIMITED: (429, "RATE_LIMIT_EXCEEDED"),
+    ErrorCode.OVERLOADED: (503, "SERVICE_OVERLOADED"),
+    ErrorCode.SHUTTING_DOWN: (503, "SERVICE_OVERLOADED"),
+    ErrorCode.TIMEOUT: (504, "TIMEOUT"),
+    ErrorCode.CHILD_DIED: (422, "INVALID_IMAGE"),
+    ErrorCode.ENGINE_FAILED: (500, "PROCESSING_FAILED"),
+    ErrorCode.NOT_IMPLEMENTED: (501, "NOT_IMPLEMENTED"),
+    ErrorCode.INTERNAL: (500, "INTERNAL_ERROR"),
+}
+
+
+def rate_headers(standing: Standing) -> dict[str, str]:
+    """Where the caller stands."""
+    return {
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(standing.reset_at),
+    }
+
+
+def show_error(error: PixleanError) -> Response:
+    """``{"error": {"code", "message", "details"?}}`` with the right status."""
+    status, word = ERRORS[error.code]
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(error, RateExceeded):
+        headers |= rate_headers(error.standing)
+    if "retry_after" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after"])
+    if status in (408, 413):
+        headers["Connection"] = "close"
+    body: dict[str, object] = {"code": word, "message": error.message}
+    if error.facts:
+        body["details"] = error.facts
+    return JSONResponse({"error": body}, status_code=status, headers=headers)
