@@ -312,7 +312,9 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
     method = "jpegli" if jpegli.available() else "mozjpeg-trellis"
     # One decision for all qualities below: a search over the quality must not meet a jump.
     subsampling = "444" if wish.quality >= 95 else _chroma_that_shows(pixels, 80)
-    made = _encode_pixels(pixels, method, wish.quality, progressive=wish.progressive, subsampling=subsampling)
+    made = _encode_pixels(
+        pixels, method, wish.quality, progressive=wish.progressive or wish.careful, subsampling=subsampling
+    )
     return made if wish.exif is None else made[:2] + _segment(0xE1, _EXIF + wish.exif) + made[2:]
 
 

@@ -244,7 +244,7 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
         made = out.getvalue()
     else:
         pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
-        made = _lossy(pixels, wish.quality, effort=effort, sharp=effort >= 3)
+        made = _lossy(pixels, wish.quality, effort=effort, sharp=wish.careful or effort > 4)
     return made if wish.exif is None else _with_exif(made, wish.exif, picture)
 
 

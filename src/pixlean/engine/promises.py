@@ -59,7 +59,7 @@ def broken_rendering(
     # Encoders join frames that are alike, so only a lost animation is a fault.
     if len(picture.frames) > 1 and len(shown) < 2 and not _all_alike(picture.frames):
         return "a still in place of an animation", score
-    said = _means_differ(to_rgba8(picture.first), to_rgba8(shown[0])) if target is not Format.GIF else None
+    said = _means_differ(picture.first, shown[0]) if target is not Format.GIF else None
     return said, score
 
 

@@ -112,7 +112,8 @@ class _Easel:
             quality=quality,
             lossless=lossless,
             effort=0 if recipe.preview else recipe.effort,
-            progressive=recipe.progressive_jpeg or careful,
+            progressive=recipe.progressive_jpeg,
+            careful=careful,
             exif=self.exif,
         )
 
@@ -172,7 +173,7 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
     edits = recipe.edits
     if recipe.preview:
         edits = replace(edits, resize=_preview_size(info, edits.resize))
-    picture = edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)))
+    picture = edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)), quick=recipe.preview)
     decoded = time.perf_counter()
     exif = None if recipe.strip_metadata else exif_to_carry(data, info)
     easel = _Easel(picture, recipe, exif, len(data))

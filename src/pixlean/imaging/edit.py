@@ -20,21 +20,23 @@ from pixlean.imaging.vips import vips
 
 _MOST_SIDE_PX = 32_768
 _MOST_DRAWN_PX = 4096
+# What a resize must still do after a decode at a fraction of the size, so that the filter is the resize's.
+_LEFT_TO_RESIZE = 1.75
 _RIGHT_ANGLES = {0: "d0", 90: "d90", 180: "d180", 270: "d270"}
 # A mild 3x3 sharpening: a sum of 24, so that flat areas stay.
 _SHARPEN = [[-1, -1, -1], [-1, 32, -1], [-1, -1, -1]]
 
 
-def edited(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool) -> Picture:
+def edited(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool, quick: bool = False) -> Picture:
     """The picture's frames (rows, columns[, channels]) in sRGB, upright and edited; uint8, or uint16 where it is deep.
 
-    ``upright`` where the codec's frames are turned already. Raises ``BadImage``, and ``InvalidRequest`` for a crop
-    outside the picture.
+    ``upright`` where the codec's frames are turned already; ``quick`` may resize less well. Raises ``BadImage``, and
+    ``InvalidRequest`` for a crop outside the picture.
     """
     check(info, edits)
     frames = [
-        _numbers(_edit(_srgb(_upright(image, orientation), info, icc), edits, *info.displayed_px))
-        for image, orientation, icc in _images(codec, data, info, edits, upright=upright)
+        _numbers(_edit(_srgb(_upright(image, orientation), info, icc), edits, *info.displayed_px, quick=quick))
+        for image, orientation, icc in _images(codec, data, info, edits, upright=upright, quick=quick)
     ]
     durations = info.durations_ms if len(frames) > 1 else ()
     return Picture(
@@ -43,10 +45,10 @@ def edited(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright:
 
 
 def _images(
-    codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool
+    codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool, quick: bool
 ) -> Iterator[tuple[Any, int, bytes | None]]:
     """The frames that will be edited, each with the orientation and the profile that it still needs."""
-    shrunk = _shrunk_on_load(data, info, edits)
+    shrunk = _shrunk_on_load(data, info, edits, 1.0 if quick else _LEFT_TO_RESIZE)
     if shrunk is not None:
         yield shrunk, info.orientation, info.icc
     elif hasattr(codec, "rasterise"):
@@ -87,8 +89,8 @@ def check(info: ImageInfo, edits: Edits) -> None:
         raise InvalidRequest(f"no side may be longer than {_MOST_SIDE_PX} pixels")
 
 
-def _shrunk_on_load(data: bytes, info: ImageInfo, edits: Edits) -> Any | None:
-    """A JPEG or still WebP decoded at a fraction of its size, where the resize leaves twice as much at least."""
+def _shrunk_on_load(data: bytes, info: ImageInfo, edits: Edits, left: float) -> Any | None:
+    """A JPEG or still WebP decoded at a fraction of its size; the resize has a factor of ``left`` at least to go."""
     resize = edits.resize
     if resize is None or edits.crop is not None or info.frames > 1 or edits.rotate_degrees % 90 or info.bit_depth > 8:
         return None
@@ -100,10 +102,10 @@ def _shrunk_on_load(data: bytes, info: ImageInfo, edits: Edits) -> Any | None:
     pyvips = vips()
     try:
         if info.format is Format.JPEG:
-            step = next((step for step in (8, 4, 2) if factor >= 2 * step), 1)
+            step = next((step for step in (8, 4, 2) if factor >= left * step), 1)
             return None if step == 1 else pyvips.Image.jpegload_buffer(data, shrink=step, fail_on="truncated")
-        if info.format is Format.WEBP and factor >= 3:
-            return pyvips.Image.webpload_buffer(data, scale=2 / factor)
+        if info.format is Format.WEBP and factor >= 1.5 * left:
+            return pyvips.Image.webpload_buffer(data, scale=left / factor)
     except pyvips.Error as error:
         raise BadImage("the picture data does not decode") from error
     return None
@@ -148,7 +150,7 @@ def _srgb(image: Any, info: ImageInfo, icc: bytes | None) -> Any:
     return image.colourspace("rgb16" if deep else "srgb")
 
 
-def _edit(image: Any, edits: Edits, width: int, height: int) -> Any:
+def _edit(image: Any, edits: Edits, width: int, height: int, *, quick: bool = False) -> Any:
     """All edits in their order; ``width`` and ``height`` are the picture's before any shrinking."""
     crop = edits.crop
     if crop is not None:
@@ -166,7 +168,7 @@ def _edit(image: Any, edits: Edits, width: int, height: int) -> Any:
     if edits.flop:
         image = image.fliphor()
     if edits.resize is not None:
-        image = _resized(image, edits.resize, width, height)
+        image = _resized(image, edits.resize, width, height, quick=quick)
     return _effects(image, edits)
 
 
@@ -196,16 +198,16 @@ def _sides(resize: Resize, width: int, height: int) -> tuple[int, int]:
     return made_width, made_height
 
 
-def _resized(image: Any, resize: Resize, width: int, height: int) -> Any:
-    """Lanczos in linear light, alpha premultiplied."""
+def _resized(image: Any, resize: Resize, width: int, height: int, *, quick: bool) -> Any:
+    """Lanczos in linear light (not where it must be ``quick``), alpha premultiplied."""
     wanted = _sides(resize, width, height)
     if wanted == (image.width, image.height):
         return image
     if max(wanted) > _MOST_SIDE_PX:
         raise InvalidRequest(f"no side may be longer than {_MOST_SIDE_PX} pixels")
     if resize.fit is Fit.COVER and resize.width_px and resize.height_px:
-        return image.thumbnail_image(wanted[0], height=wanted[1], crop="attention", linear=True, no_rotate=True)
-    return image.thumbnail_image(wanted[0], height=wanted[1], size="force", linear=True, no_rotate=True)
+        return image.thumbnail_image(wanted[0], height=wanted[1], crop="attention", linear=not quick, no_rotate=True)
+    return image.thumbnail_image(wanted[0], height=wanted[1], size="force", linear=not quick, no_rotate=True)
 
 
 def size_before_resize(info: ImageInfo, edits: Edits) -> tuple[int, int] | None:
