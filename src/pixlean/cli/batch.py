@@ -66,6 +66,7 @@ def work_on(files: list[Path], recipe: Recipe, job: Job) -> NoReturn:
     """Do all files, show what came of them and end: exit code 1 if any failed. With ``watch``, go on for ever."""
     if job.out is not None and job.in_place:
         fail("--out and --in-place exclude each other")
+    before = _state(files)
     found, missing = walk(files)
     if not found and not missing and not job.watch:
         fail("no image files found")
@@ -74,40 +75,39 @@ def work_on(files: list[Path], recipe: Recipe, job: Job) -> NoReturn:
         print(json.dumps({"files": [asdict(row) for row in rows]}, indent=2), flush=True)
     else:
         show(rows)
-    while job.watch:
-        _watch(files, recipe, job)
+    if job.watch:
+        _watch(files, recipe, job, before, {row.written for row in rows if row.written})
     sys.exit(1 if any(row.error for row in rows) else 0)
 
 
-def _watch(files: list[Path], recipe: Recipe, job: Job) -> None:
-    """Work on what is new or changed, once it has stopped growing."""
-    made: set[Path] = set()
+_State = dict[Path, tuple[int, int]]
 
-    def state() -> dict[Path, tuple[int, int]]:
-        seen = {}
-        for path, _ in walk(files)[0]:
-            if path not in made:
-                status = path.stat()
-                seen[path] = (status.st_mtime_ns, status.st_size)
-        return seen
 
-    known = state()
+def _state(files: list[Path]) -> _State:
+    """When each file was changed, and its size."""
+    seen: _State = {}
+    for path, _ in walk(files)[0]:
+        status = path.stat()
+        seen[path] = (status.st_mtime_ns, status.st_size)
+    return seen
+
+
+def _watch(files: list[Path], recipe: Recipe, job: Job, known: _State, made: set[str]) -> NoReturn:
+    """Work on what is new or changed and stands still, but for what was made here; until Ctrl-C."""
     try:
         while True:
+            first = _state(files)
             time.sleep(_WATCH_SECONDS)
-            now = state()
-            changed = {path for path, seen in now.items() if known.get(path) != seen}
-            if changed:
-                time.sleep(_WATCH_SECONDS)
-                settled = state()
-                ready = [
-                    entry for entry in walk(files)[0] if entry[0] in changed and settled.get(entry[0]) == now[entry[0]]
-                ]
-                rows = asyncio.run(run_all(ready, recipe, job)) if ready else []
-                made |= {Path(row.written) for row in rows if row.written}
-                if rows:
-                    show(rows)
-                known = {**known, **{path: seen for path, seen in state().items() if path in {e[0] for e in ready}}}
+            now = _state(files)
+            ready = {
+                path for path, seen in now.items()
+                if known.get(path) != seen == first.get(path) and str(path) not in made
+            }  # fmt: skip
+            if ready:
+                rows = asyncio.run(run_all([entry for entry in walk(files)[0] if entry[0] in ready], recipe, job))
+                made |= {row.written for row in rows if row.written}
+                known = {**known, **{path: now[path] for path in ready}}
+                show(rows)
     except KeyboardInterrupt:
         sys.exit(0)
 

@@ -254,13 +254,16 @@ def _candidates(easel: _Easel, target: Format, deadline: Deadline) -> list[Made]
         return [_by_size(easel, target, picture, recipe.target_bytes, deadline)]
     wanted = _wanted_score(recipe)
     found: list[Made] = []
+    unreachable = False
     lossless = target in _LOSSLESS and (not recipe.png_lossy or recipe.quality >= 100) and target is Format.PNG
     if wanted is not None and not lossless:
         found.append(_by_score(easel, target, picture, wanted, deadline))
+        # Where even the best quality does not look as wanted (WebP has no full chroma), nothing but all of it does.
+        unreachable = not found[-1].obeys and target in _LOSSLESS
     elif not lossless:
         found.append(_encoded(easel, target, picture))
     drawn = (recipe.auto or wanted is not None) and target in _LOSSLESS and easel.has_few_colours
-    if lossless or drawn:
+    if lossless or drawn or unreachable:
         deadline.check()
         made = encoder_for(target)(picture, easel.wish(100, lossless=True))
         found.append(Made(format=target, data=made, quality=None, picture=picture, encodes=1, score=100.0))
