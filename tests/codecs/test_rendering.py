@@ -289,3 +289,37 @@ def test_a_drawing_is_rendered_at_the_size_that_is_asked_for() -> None:
     assert (
         made.size == (400, 200) and made.getpixel((198, 100)) == (255, 0, 0, 255) and made.getpixel((202, 100))[3] == 0
     )
+
+
+def test_high_dynamic_range_becomes_a_picture_that_looks_right() -> None:
+    from pixlean.imaging.hdr import to_srgb
+
+    # ITU-R BT.2408: diffuse white (203 cd/m2) is 58 % of the PQ scale and 75 % of HLG's; BT.2020 grey stays grey.
+    for transfer, white in ((16, 0.58), (18, 0.75)):
+        ramp = np.array([[[0.0] * 3, [white * 0.5] * 3, [white] * 3, [1.0] * 3]]) * 65535
+        shown = to_srgb(ramp.astype(np.uint16), 9, transfer)[0, :, 0] / 65535
+        assert shown[0] == 0 and shown[1] < shown[2] < shown[3] and 0.85 < shown[2] < 0.98 and shown[3] > 0.98
+    assert to_srgb(np.full((2, 2, 3), 128, np.uint8), 12, 13).tolist()[0][0] == [128, 128, 128]
+    red = to_srgb(np.array([[[200, 60, 60]]], np.uint8), 12, 13)[0, 0]
+    assert red[0] > 200 and red[1] < 60  # the same red needs more of sRGB's
+
+
+def test_an_avif_with_pq_is_converted() -> None:
+    pyvips = pytest.importorskip("pyvips")
+    del pyvips
+    plain = saved(photo(), "AVIF", quality=90, speed=9)
+    at = plain.index(b"colrnclx") + 8
+    pq = plain[:at] + bytes((0, 9, 0, 16)) + plain[at + 4 :]
+    assert pixlean.probe(pq).cicp == (9, 16)
+    made = pixels(to(pq, "png", png_lossy=False).data)
+    # The same numbers read as PQ have far more contrast: what was dark is black, middle grey is a highlight.
+    assert made.std() > 1.2 * pixels(plain).std() and made.max() > 250
+
+
+def test_a_side_that_a_format_can_not_hold_is_said() -> None:
+    from pixlean.domain.errors import LimitExceeded
+
+    wide = saved(Image.new("L", (17_000, 4)), "PNG")
+    with pytest.raises(LimitExceeded, match="16383"):
+        to(wide, "webp")
+    assert to(wide, "webp", "jpeg", auto=True).format is Format.JPEG

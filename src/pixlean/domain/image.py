@@ -14,6 +14,7 @@ class ImageInfo:
     ``width_px`` and ``height_px`` are as stored; ``orientation`` is the EXIF number (1-8) that a viewer
     applies. ``metadata`` names the private kinds present (``exif``, ``gps``, ``xmp``, ``iptc``, ``comment``,
     ``text``, ``thumbnail``). ``loop_count`` 0 means for ever, ``None`` that the file does not say.
+    ``cicp`` are the code points of primaries and transfer curve (ITU-T H.273) where the file has them.
     ``keep`` names structures that no encoder here can carry: such a picture is never re-encoded.
     """
 
@@ -35,6 +36,7 @@ class ImageInfo:
     chroma_subsampling: str | None = None
     progressive: bool = False
     keep: frozenset[str] = frozenset()
+    cicp: tuple[int, int] | None = None
     dangerous: bool = False
 
     @property

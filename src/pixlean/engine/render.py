@@ -10,7 +10,7 @@ import numpy as np
 
 from pixlean.domain.edits import NO_EDITS, Edits, Fit, Resize
 from pixlean.domain.encoding import Encoding
-from pixlean.domain.errors import BadImage, EngineFailed, ErrorCode
+from pixlean.domain.errors import EngineFailed
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline
@@ -20,6 +20,7 @@ from pixlean.engine.promises import broken_rendering
 from pixlean.engine.registry import codec_for, encoder_for
 from pixlean.engine.search import highest_under, largest_under, lowest_reaching
 from pixlean.engine.trials import minimum_bytes
+from pixlean.imaging.contract import Codec
 from pixlean.imaging.edit import as_8_bit, edited, flattened, resized, size_before_resize
 from pixlean.imaging.metadata import exif_to_carry
 from pixlean.imaging.perception import Judge
@@ -37,6 +38,7 @@ class Scale:
     deep: bool = False
     moves: bool = False
     least: int = 5
+    most_side_px: int = 65_535
 
     @property
     def slope(self) -> float:
@@ -51,7 +53,7 @@ class Scale:
 # Medians over two dozen photographs, each codec at its usual effort; PNG and GIF by eye.
 SCALES: dict[Format, Scale] = {
     Format.JPEG: Scale(at_60=67.7, at_80=77.5, alpha=False),
-    Format.WEBP: Scale(at_60=67.5, at_80=77.5, moves=True),
+    Format.WEBP: Scale(at_60=67.5, at_80=77.5, moves=True, most_side_px=16_383),
     Format.AVIF: Scale(at_60=74.7, at_80=84.4, deep=True, moves=True),
     Format.JXL: Scale(at_60=64.5, at_80=77.7, deep=True),
     Format.PNG: Scale(at_60=60.0, at_80=75.0, deep=True, moves=True),
@@ -166,14 +168,12 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
 
     Raises ``InvalidRequest`` for edits that the picture has no room for, ``BadImage``, and ``EngineFailed``.
     """
-    if "cicp" in info.keep:
-        raise BadImage("pictures with an HDR transfer function can't be converted", code=ErrorCode.UNSUPPORTED_FORMAT)
     started = time.perf_counter()
     codec = codec_for(info.format)
     edits = recipe.edits
     if recipe.preview:
         edits = replace(edits, resize=_preview_size(info, edits.resize))
-    picture = edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)), quick=recipe.preview)
+    picture = _edited(codec, data, info, edits, quick=recipe.preview)
     decoded = time.perf_counter()
     exif = None if recipe.strip_metadata else exif_to_carry(data, info)
     easel = _Easel(picture, recipe, exif, len(data))
@@ -209,6 +209,15 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
     )
 
 
+def _edited(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, quick: bool) -> Picture:
+    try:
+        return edited(codec, data, info, edits, upright=bool(getattr(codec, "UPRIGHT", False)), quick=quick)
+    except (PixleanError, MemoryError):
+        raise
+    except Exception as error:  # decoders have a dozen ways to say that data is bad
+        raise BadImage("the picture data does not decode") from error
+
+
 def _preview_size(info: ImageInfo, wanted: Resize | None) -> Resize:
     """At most 1280 pixels on the long side, whatever else was wanted."""
     if wanted is None:
@@ -235,8 +244,14 @@ def _was_resized(easel: _Easel, winner: Made, info: ImageInfo, edits: Edits) -> 
 def _targets(easel: _Easel, info: ImageInfo) -> tuple[Format, ...]:
     """The formats worth trying: of several, those that carry alpha and motion, and PNG for drawings only."""
     allowed = easel.recipe.outputs or (_output_for(info.format),)
-    if len(allowed) == 1:
-        return allowed
+    longest = max(easel.picture.size_px)
+    holding = tuple(target for target in allowed if longest <= SCALES[target].most_side_px)
+    if not holding:
+        most = max(SCALES[target].most_side_px for target in allowed)
+        raise LimitExceeded(f"{allowed[0]} holds at most {most} pixels a side, this picture has {longest}")
+    if len(holding) == 1:
+        return holding
+    allowed = holding
     moves = len(easel.picture.frames) > 1
     fitting = [
         target

@@ -15,7 +15,8 @@ from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.imaging.colour import is_srgb
 from pixlean.imaging.contract import Codec
-from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.hdr import is_plain, to_srgb
+from pixlean.imaging.pixels import Array, Picture, to_rgba8
 from pixlean.imaging.vips import vips
 
 _MOST_SIDE_PX = 32_768
@@ -38,6 +39,8 @@ def edited(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright:
         _numbers(_edit(_srgb(_upright(image, orientation), info, icc), edits, *info.displayed_px, quick=quick))
         for image, orientation, icc in _images(codec, data, info, edits, upright=upright, quick=quick)
     ]
+    if not frames:
+        raise BadImage("the file has no picture that decodes")
     durations = info.durations_ms if len(frames) > 1 else ()
     return Picture(
         frames=tuple(_without_idle_alpha(frames)), mode="RGB", durations_ms=durations, loop_count=info.loop_count
@@ -48,19 +51,63 @@ def _images(
     codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool, quick: bool
 ) -> Iterator[tuple[Any, int, bytes | None]]:
     """The frames that will be edited, each with the orientation and the profile that it still needs."""
+    for frame, orientation, icc in _frames(codec, data, info, edits, upright=upright, quick=quick):
+        if isinstance(frame, np.ndarray):
+            yield _image(_comparable(frame, info)), orientation, icc
+        else:
+            yield frame, orientation, icc
+
+
+def _frames(
+    codec: Codec, data: bytes, info: ImageInfo, edits: Edits, *, upright: bool, quick: bool
+) -> Iterator[tuple[Any, int, bytes | None]]:
     shrunk = _shrunk_on_load(data, info, edits, 1.0 if quick else _LEFT_TO_RESIZE)
     if shrunk is not None:
         yield shrunk, info.orientation, info.icc
     elif hasattr(codec, "rasterise"):
-        yield _image(codec.rasterise(data, *_drawn_at(info, edits))), 1, None
+        yield codec.rasterise(data, *_drawn_at(info, edits)), 1, None
     elif upright:
         picture = codec.decode(data)
         for frame in picture.frames[: max(1, info.frames)]:
-            yield _image(frame), 1, picture.icc or info.icc
+            yield frame, 1, picture.icc or info.icc
     else:
         # Of pages, unlike frames, the first one is the picture.
         for frame in islice(codec.frames(data), 1 if info.pages > 1 else None):
-            yield _image(frame), info.orientation, info.icc
+            yield frame, info.orientation, info.icc
+
+
+def _comparable(frame: Array, info: ImageInfo) -> Array:
+    """A decoded frame as uint8 or full-range uint16, interleaved, on the canvas, in sRGB's curve and primaries."""
+    if frame.ndim == 3 and frame.shape[0] in (3, 4) and frame.shape[1:] == (info.height_px, info.width_px):
+        frame = np.moveaxis(frame, 0, -1)  # planes one after the other
+    if frame.dtype == np.bool_:
+        frame = frame.astype(np.uint8) * np.uint8(255)
+    elif frame.dtype == np.uint16 and info.format is Format.TIFF and info.bit_depth < 16:
+        frame = (frame.astype(np.uint32) * 65_535 // ((1 << info.bit_depth) - 1)).astype(np.uint16)
+    elif frame.dtype not in (np.uint8, np.uint16):
+        frame = _stretched(frame)
+    if info.format is Format.GIF and frame.shape[:2] != (info.height_px, info.width_px):
+        frame = _on_canvas(frame, info)
+    if info.cicp is not None and frame.ndim == 3 and frame.shape[2] >= 3 and not is_plain(*info.cicp):
+        frame = to_srgb(frame, *info.cicp)
+    return frame
+
+
+def _stretched(frame: Array) -> Array:
+    """Samples of any other kind (signed, 32 bit, floating) from their least to their greatest as 16 bit."""
+    values = np.nan_to_num(frame.astype(np.float64), posinf=0.0, neginf=0.0)
+    least, greatest = float(values.min()), float(values.max())
+    if np.issubdtype(frame.dtype, np.floating) and least >= 0 and greatest <= 1:
+        least, greatest = 0.0, 1.0
+    return np.rint((values - least) * (65_535 / ((greatest - least) or 1))).astype(np.uint16)
+
+
+def _on_canvas(frame: Array, info: ImageInfo) -> Array:
+    """Early frames of some GIFs are smaller than the canvas that later ones need."""
+    canvas = np.zeros((info.height_px, info.width_px, 4), frame.dtype)
+    rows, columns = min(info.height_px, frame.shape[0]), min(info.width_px, frame.shape[1])
+    canvas[:rows, :columns] = to_rgba8(frame)[:rows, :columns]
+    return canvas
 
 
 def _drawn_at(info: ImageInfo, edits: Edits) -> tuple[int, int]:
@@ -113,10 +160,6 @@ def _shrunk_on_load(data: bytes, info: ImageInfo, edits: Edits, left: float) -> 
 
 def _image(frame: Array) -> Any:
     """An array as a libvips image with the right interpretation."""
-    if frame.dtype == np.bool_:
-        frame = frame.astype(np.uint8) * np.uint8(255)
-    if frame.dtype not in (np.uint8, np.uint16):
-        raise BadImage("samples of this kind can't be converted")
     bands = 1 if frame.ndim == 2 else frame.shape[2]
     deep = frame.dtype == np.uint16
     kind = ("grey16" if deep else "b-w") if bands <= 2 else ("rgb16" if deep else "srgb")

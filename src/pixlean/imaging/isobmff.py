@@ -207,9 +207,9 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
         keep.add("auxiliary")
     if len(_masters(items)) > 1:
         keep.add("collection")
-    icc, plain = _colour_of(owned)
+    icc, cicp = _colour_of(owned)
     limits.check("max_icc_bytes", len(icc or b""))
-    if not plain:
+    if cicp is not None and (cicp[0] not in _PLAIN_PRIMARIES or cicp[1] not in _PLAIN_TRANSFERS):
         keep.add("cicp")
     turned, orientation = _turn_of(owned)
     kinds: set[str] = set()
@@ -234,6 +234,7 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
         icc=icc,
         metadata=frozenset(kinds),
         keep=frozenset(keep),
+        cicp=cicp,
     )
 
 
@@ -278,15 +279,15 @@ def _masters(items: _Items) -> list[int]:
     return [item for item, kind in items.kinds.items() if kind in pictures and item not in hidden]
 
 
-def _colour_of(owned: dict[bytes, list[bytes]]) -> tuple[bytes | None, bool]:
-    icc, plain = None, True
+def _colour_of(owned: dict[bytes, list[bytes]]) -> tuple[bytes | None, tuple[int, int] | None]:
+    """The profile, or the code points of primaries and transfer curve where there is no profile."""
+    icc, cicp = None, None
     for body in owned.get(b"colr", []):
         if body[:4] in (b"prof", b"rICC"):
             icc = body[4:]
         elif body[:4] == b"nclx" and len(body) >= 10:
-            primaries, transfer = struct.unpack_from(">HH", body, 4)
-            plain = primaries in _PLAIN_PRIMARIES and transfer in _PLAIN_TRANSFERS
-    return icc, plain or icc is not None
+            cicp = struct.unpack_from(">HH", body, 4)
+    return icc, cicp if icc is None else None
 
 
 def _turn_of(owned: dict[bytes, list[bytes]]) -> tuple[bool, int]:
