@@ -10,7 +10,7 @@ import numpy as np
 
 from pixlean.domain.edits import NO_EDITS, Edits, Fit, Resize
 from pixlean.domain.encoding import Encoding
-from pixlean.domain.errors import EngineFailed
+from pixlean.domain.errors import BadImage, EngineFailed, LimitExceeded, PixleanError
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline
