@@ -304,6 +304,15 @@ def test_high_dynamic_range_becomes_a_picture_that_looks_right() -> None:
     assert red[0] > 200 and red[1] < 60  # the same red needs more of sRGB's
 
 
+def test_a_png_with_pq_is_converted() -> None:
+    import zlib
+
+    plain = saved(photo(), "PNG")
+    body = b"cICP" + bytes((9, 16, 0, 1))
+    pq = plain[:33] + (4).to_bytes(4, "big") + body + zlib.crc32(body).to_bytes(4, "big") + plain[33:]
+    assert pixels(to(pq, "webp", quality=95).data).std() > 1.2 * pixels(plain).std()
+
+
 def test_an_avif_with_pq_is_converted() -> None:
     pyvips = pytest.importorskip("pyvips")
     del pyvips

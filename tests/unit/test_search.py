@@ -7,7 +7,9 @@ import math
 from hypothesis import given
 from hypothesis import strategies as any_of
 
-from pixlean.engine.search import highest_under, lowest_reaching
+from pixlean.engine.search import follow, highest_under, lowest_reaching
+
+USUAL = ((30, 45.0), (60, 65.0), (90, 85.0))
 
 
 @given(
@@ -27,12 +29,12 @@ def test_the_lowest_quality_that_reaches_a_score_is_found_in_four_tries(
 
     curve = [start + rise * quality + bend * quality**2 for quality in range(100)]
     target = curve[50]
-    found = lowest_reaching(measure, target=target, guess=guess, low=5, high=99, slope=0.5, slack=1.2)
+    found = lowest_reaching(measure, target=target, usual=USUAL, low=5, high=99, slack=1.2, guess=guess)
     assert len(asked) <= 4 and curve[found] >= target and curve[found] <= target + 6
 
 
 def test_where_no_quality_reaches_the_best_one_is_taken() -> None:
-    assert lowest_reaching(lambda quality: quality / 2, target=90, guess=60, low=5, high=99, slope=0.5, slack=1) == 99
+    assert lowest_reaching(lambda quality: quality / 2, target=90, usual=USUAL, low=5, high=99, slack=1) == 99
 
 
 @given(
@@ -55,3 +57,7 @@ def test_the_highest_quality_under_a_size_is_found_and_never_above_it(
 
 def test_nothing_fits_a_size_that_no_quality_has() -> None:
     assert highest_under(lambda quality: 1000 + quality, most_bytes=100, guess=60, low=30, high=92) is None
+
+
+def test_a_curve_goes_on_beyond_its_ends() -> None:
+    assert [follow(USUAL, at) for at in (0, 30, 45, 90, 105)] == [25.0, 45.0, 55.0, 85.0, 95.0]

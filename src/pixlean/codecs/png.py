@@ -79,6 +79,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     kinds: set[str] = set()
     orientation, transparent, text_bytes, idat = 1, False, 0, 0
     animation: tuple[int, int] | None = None
+    cicp: tuple[int, int] | None = None
     durations: list[int] = []
     area = 0
     for kind, body in _chunks(data, limits):
@@ -99,6 +100,8 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
             idat += len(body)
         elif kind == b"tRNS":
             transparent = True
+        elif kind == b"cICP" and len(body) == 4:
+            cicp = (body[0], body[1])
         elif kind == b"iCCP" and icc is None:
             icc = _read_icc(body, limits)
         elif kind == b"eXIf":
@@ -136,6 +139,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         metadata=frozenset(kinds),
         lossless=True,
         progressive=bool(head[4]),
+        cicp=cicp,  # which outranks a profile (PNG specification, third edition)
     )
 
 

@@ -18,7 +18,7 @@ from pixlean.domain.outcome import Attempt, Outcome
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.promises import broken_rendering
 from pixlean.engine.registry import codec_for, encoder_for
-from pixlean.engine.search import highest_under, largest_under, lowest_reaching
+from pixlean.engine.search import Curve, follow, highest_under, largest_under, lowest_reaching
 from pixlean.engine.trials import minimum_bytes
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.edit import as_8_bit, edited, flattened, resized, size_before_resize
@@ -30,35 +30,29 @@ from pixlean.imaging.sampling import mosaic
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How an encoder's quality looks: the score of ``quality`` 60 and 80 on photographs, and what it can carry."""
+    """How an encoder's quality looks, as (quality, score) on usual photographs, and what it can carry."""
 
-    at_60: float
-    at_80: float
+    looks: Curve
     alpha: bool = True
     deep: bool = False
     moves: bool = False
-    least: int = 5
     most_side_px: int = 65_535
-
-    @property
-    def slope(self) -> float:
-        """Score a step of quality."""
-        return (self.at_80 - self.at_60) / 20
-
-    def guess(self, score: float) -> int:
-        """The quality that gives a score on a usual photograph."""
-        return round(60 + (score - self.at_60) / self.slope)
 
 
 # Medians over two dozen photographs, each codec at its usual effort; PNG and GIF by eye.
 SCALES: dict[Format, Scale] = {
-    Format.JPEG: Scale(at_60=67.7, at_80=77.5, alpha=False),
-    Format.WEBP: Scale(at_60=67.5, at_80=77.5, moves=True, most_side_px=16_383),
-    Format.AVIF: Scale(at_60=74.7, at_80=84.4, deep=True, moves=True),
-    Format.JXL: Scale(at_60=64.5, at_80=77.7, deep=True),
-    Format.PNG: Scale(at_60=60.0, at_80=75.0, deep=True, moves=True),
-    Format.GIF: Scale(at_60=50.0, at_80=60.0, moves=True),
+    Format.JPEG: Scale(looks=((45, 60.5), (60, 67.7), (70, 72.5), (80, 77.5), (90, 86.4)), alpha=False),
+    Format.WEBP: Scale(
+        looks=((45, 60.9), (60, 67.5), (70, 71.2), (80, 77.5), (90, 85.9)), moves=True, most_side_px=16_383
+    ),
+    Format.AVIF: Scale(
+        looks=((30, 36.6), (45, 60.7), (60, 74.6), (70, 80.3), (80, 84.7), (90, 89.9)), deep=True, moves=True
+    ),
+    Format.JXL: Scale(looks=((45, 54.5), (60, 64.5), (70, 70.8), (80, 77.7), (90, 85.6)), deep=True),
+    Format.PNG: Scale(looks=((40, 50.0), (60, 60.0), (80, 75.0), (95, 90.0)), deep=True, moves=True),
+    Format.GIF: Scale(looks=((30, 35.0), (60, 50.0), (80, 60.0)), moves=True),
 }
+_LOWEST_QUALITY, _HIGHEST_QUALITY = 5, 99
 _LOSSLESS = (Format.WEBP, Format.PNG, Format.JXL)
 # "No visible difference at normal viewing": between SSIMULACRA2's 70 (high quality) and 90 (visually lossless).
 SMART_SCORE = 80.0
@@ -292,8 +286,7 @@ def _wanted_score(recipe: Recipe) -> float | None:
     if recipe.smart:
         return SMART_SCORE
     if len(recipe.outputs) > 1:
-        scale = SCALES[Format.JPEG]
-        return min(95.0, scale.at_80 + (recipe.quality - 80) * scale.slope)
+        return min(95.0, follow(SCALES[Format.JPEG].looks, recipe.quality))
     return None
 
 
@@ -316,12 +309,12 @@ def _encoded(easel: _Easel, target: Format, picture: Picture) -> Made:
 
 def _by_score(easel: _Easel, target: Format, picture: Picture, wanted: float, deadline: Deadline) -> Made:
     """The lowest quality that scores as wanted, in at most four encodes; those of a search on a sample do not count."""
-    scale = SCALES[target]
-    guess, tries = scale.guess(wanted), 4
+    guess: int | None = None
+    tries = 4
     if len(picture.frames) == 1 and picture.first.shape[0] * picture.first.shape[1] > _SEARCHED_PIXELS:
         tile = mosaic(picture.first, tile_px=256, most_px=1_048_576)
         if tile is not None:
-            guess, tries = _searched(easel, target, replace(picture, frames=(tile,)), wanted, guess, 3, deadline)[0], 3
+            guess, tries = _searched(easel, target, replace(picture, frames=(tile,)), wanted, None, 3, deadline)[0], 3
     quality, tried = _searched(easel, target, picture, wanted, guess, tries, deadline)
     data, score = tried[quality]
     return Made(
@@ -331,11 +324,11 @@ def _by_score(easel: _Easel, target: Format, picture: Picture, wanted: float, de
 
 
 def _searched(
-    easel: _Easel, target: Format, picture: Picture, wanted: float, guess: int, tries: int, deadline: Deadline
+    easel: _Easel, target: Format, picture: Picture, wanted: float, guess: int | None, tries: int, deadline: Deadline
 ) -> tuple[int, dict[int, tuple[bytes, float]]]:
     """The quality that a search ends at, and all that it tried with their scores."""
     encode, decode = encoder_for(target), codec_for(target).decode
-    judge, scale = easel.judge(picture), SCALES[target]
+    judge = easel.judge(picture)
     tried: dict[int, tuple[bytes, float]] = {}
 
     def measure(quality: int) -> float:
@@ -345,7 +338,14 @@ def _searched(
         return tried[quality][1]
 
     quality = lowest_reaching(
-        measure, target=wanted, guess=guess, low=scale.least, high=99, slope=scale.slope, slack=_SLACK, tries=tries
+        measure,
+        target=wanted,
+        usual=SCALES[target].looks,
+        low=_LOWEST_QUALITY,
+        high=_HIGHEST_QUALITY,
+        slack=_SLACK,
+        tries=tries,
+        guess=guess,
     )
     return quality, tried
 

@@ -32,22 +32,37 @@ def largest_under(
     return best
 
 
-def lowest_reaching(
-    measure: Callable[[int], float], *, target: float, guess: int, low: int, high: int, slope: float, slack: float,
-    tries: int = 4,
-) -> int:  # fmt: skip
-    """The lowest knob value whose measure is at least ``target``, by interpolation between what was measured.
+Curve = tuple[tuple[float, float], ...]
 
-    The measure must grow with the value, by about ``slope`` a step. Ends when a value lies within ``slack`` above the
-    target, or after ``tries``; the value with the best measure where none reaches it.
+
+def follow(curve: Curve, at: float) -> float:
+    """The height of a rising curve of straight pieces; beyond its ends the end pieces go on."""
+    piece = next((number for number in range(1, len(curve)) if at <= curve[number][0]), len(curve) - 1)
+    (left, low), (right, high) = curve[piece - 1], curve[piece]
+    return low + (at - left) / (right - left) * (high - low)
+
+
+def lowest_reaching(
+    measure: Callable[[int], float], *, target: float, usual: Curve, low: int, high: int, slack: float, tries: int = 4,
+    guess: int | None = None,
+) -> int:  # fmt: skip
+    """The lowest knob value whose measure is at least ``target``.
+
+    ``usual`` says what values usually measure: what is measured lies above or below it by an amount that hardly
+    changes, so each measurement moves the curve, and the next value is where the moved curve meets the target. Ends
+    when a value lies within ``slack`` above the target, or after ``tries``; the value with the best measure where none
+    reaches it.
     """
+    inverse = tuple((height, at) for at, height in usual)
+    aim = target + slack / 3
     seen: dict[int, float] = {}
-    value = min(high, max(low, guess))
+    value = min(high, max(low, round(follow(inverse, aim)) if guess is None else guess))
     for _ in range(tries):
         seen[value] = measure(value)
         if target <= seen[value] <= target + slack:
             break
-        following = _interpolated(seen, target + slack / 3, slope, low, high)
+        following = _following(seen, aim, usual, inverse)
+        following = min(high, max(low, following))
         if following in seen:
             break
         value = following
@@ -55,20 +70,22 @@ def lowest_reaching(
     return min(reaching) if reaching else max(seen, key=lambda value: seen[value])
 
 
-def _interpolated(seen: dict[int, float], aim: float, slope: float, low: int, high: int) -> int:
-    """The value at which the line through the two measurements around ``aim`` meets it."""
+def _following(seen: dict[int, float], aim: float, usual: Curve, inverse: Curve) -> int:
+    """Where the usual curve, moved through what was measured, meets ``aim``."""
     below = max((value for value in seen if seen[value] < aim), default=None)
     above = min((value for value in seen if seen[value] >= aim), default=None)
-    if below is not None and above is not None and above > below + 1:
-        rise = (seen[above] - seen[below]) or 1.0
-        at = below + (aim - seen[below]) / rise * (above - below)
-        return min(above - 1, max(below + 1, math.ceil(at)))
-    if below is not None and above is not None:
+    if below is None or above is None:
+        nearest = min(seen, key=lambda value: abs(seen[value] - aim))
+        lowest, highest = min(seen), max(seen)
+        rise = follow(usual, highest) - follow(usual, lowest)
+        steepness = min(3.0, max(0.3, (seen[highest] - seen[lowest]) / rise)) if rise else 1.0
+        return math.ceil(follow(inverse, follow(usual, nearest) + (aim - seen[nearest]) / steepness))
+    if above <= below + 1:
         return above
-    nearest = min(seen, key=lambda value: abs(seen[value] - aim))
-    step = (aim - seen[nearest]) / slope
-    # Away from what was measured the line is trusted less with each step.
-    return min(high, max(low, nearest + (math.ceil(step) if step > 0 else math.floor(step))))
+    expected = follow(usual, below), follow(usual, above)
+    share = (aim - seen[below]) / ((seen[above] - seen[below]) or 1.0)
+    at = follow(inverse, expected[0] + share * (expected[1] - expected[0]))
+    return min(above - 1, max(below + 1, math.ceil(at)))
 
 
 def _growth(seen: dict[int, int]) -> float:

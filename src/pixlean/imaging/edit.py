@@ -53,7 +53,7 @@ def _images(
     """The frames that will be edited, each with the orientation and the profile that it still needs."""
     for frame, orientation, icc in _frames(codec, data, info, edits, upright=upright, quick=quick):
         if isinstance(frame, np.ndarray):
-            yield _image(_comparable(frame, info)), orientation, icc
+            yield _image(_comparable(frame, info)), orientation, icc if info.cicp is None else None
         else:
             yield frame, orientation, icc
 
