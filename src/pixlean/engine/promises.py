@@ -57,7 +57,8 @@ def broken_rendering(
     if after.displayed_px != picture.size_px:
         return "another size", score
     # Encoders join frames that are alike, so only a lost animation is a fault.
-    if len(picture.frames) > 1 and len(shown) < 2 and not _all_alike(picture.frames):
+    visible = min(picture.size_px) >= 16
+    if len(picture.frames) > 1 and len(shown) < 2 and visible and not _all_alike(picture.frames):
         return "a still in place of an animation", score
     # Low qualities may take more colour from small pictures than a re-encode in the same format ever may.
     said = _means_differ(picture.first, shown[0], most=70.0) if target is not Format.GIF else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -61,7 +62,7 @@ _SLACK = 1.2
 _SEARCHED_PIXELS = 1_500_000
 _PREVIEW_PX = 1280
 # The size search lowers quality first, and below this the dimensions.
-_LEAST_QUALITY = 30
+_LEAST_QUALITY, _MIDDLING_QUALITY, _SMALLEST_SCALE = 30, 45, 0.04
 _MOST_ENCODES = 8
 
 
@@ -354,26 +355,37 @@ def _by_size(easel: _Easel, target: Format, picture: Picture, most_bytes: int, d
     """The best that fits: quality first, then the dimensions; at most eight encodes. ``obeys`` says whether it does."""
     encode = encoder_for(target)
     tried: list[Made] = []
-    shown = picture
 
-    def size_of(quality: int) -> int:
+    def size_at(quality: int, shown: Picture) -> int:
         deadline.check()
         data = encode(shown, easel.wish(quality))
         tried.append(Made(format=target, data=data, quality=quality, picture=shown, encodes=1))
         return len(data)
 
-    top, guess, tries = max(easel.recipe.quality, 92), 75, 5
-    while len(tried) < _MOST_ENCODES:
-        found = highest_under(size_of, most_bytes=most_bytes, guess=guess, low=_LEAST_QUALITY, high=top, tries=tries)
-        if found is not None:
-            break
-        # Bytes grow a little slower than pixels do; a middling quality is aimed at.
-        factor = min(0.9, (most_bytes / min(len(made.data) for made in tried if made.picture is shown)) ** 0.55 * 0.86)
-        rows, columns = shown.first.shape[:2]
-        sides = max(1, round(columns * factor)), max(1, round(rows * factor))
-        if sides == (columns, rows):
-            break
-        shown, guess, tries = _scaled(picture, sides), 45, min(4, _MOST_ENCODES - len(tried))
+    top = max(easel.recipe.quality, 92)
+    found = highest_under(
+        lambda quality: size_at(quality, picture),
+        most_bytes=most_bytes,
+        guess=75,
+        low=_LEAST_QUALITY,
+        high=top,
+        tries=4,
+    )
+    if found is None:
+        rows, columns = picture.first.shape[:2]
+        smallest = min(len(made.data) for made in tried)
+
+        def size_of(step: int) -> int:
+            scale = _SMALLEST_SCALE ** (1 - step / 100)
+            return size_at(
+                _MIDDLING_QUALITY, _scaled(picture, (max(1, round(columns * scale)), max(1, round(rows * scale))))
+            )
+
+        # Bytes grow a little slower than pixels do, so with the 1.6th power of the sides.
+        guess = round(100 * (1 - math.log(0.9 * most_bytes / smallest) / 1.6 / math.log(_SMALLEST_SCALE)))
+        highest_under(
+            size_of, most_bytes=most_bytes, guess=guess, low=0, high=99, tries=_MOST_ENCODES - len(tried), growth=0.05
+        )
     obeying = [made for made in tried if len(made.data) <= most_bytes]
     best = max(obeying, key=lambda made: len(made.data)) if obeying else min(tried, key=lambda made: len(made.data))
     return replace(best, encodes=len(tried), obeys=bool(obeying))

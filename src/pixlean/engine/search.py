@@ -88,21 +88,22 @@ def _following(seen: dict[int, float], aim: float, usual: Curve, inverse: Curve)
     return min(above - 1, max(below + 1, math.ceil(at)))
 
 
-def _growth(seen: dict[int, int]) -> float:
-    """By how much the logarithm of the size grows with a step: as measured, or the 3 % that are usual."""
+def _growth(seen: dict[int, int], usual: float) -> float:
+    """By how much the logarithm of the size grows with a step: as measured, or as usual."""
     if len(seen) < 2:
-        return 0.03
+        return usual
     first, last = min(seen), max(seen)
     return max(0.004, math.log(seen[last] / seen[first]) / (last - first))
 
 
 def highest_under(
     size_of: Callable[[int], int], *, most_bytes: int, guess: int, low: int, high: int, close: float = 0.95,
-    tries: int = 5,
+    tries: int = 5, growth: float = 0.03,
 ) -> tuple[int, int] | None:  # fmt: skip
     """The highest knob value whose size is at most ``most_bytes``, and that size, by interpolating logarithms.
 
-    Ends when a size lies between ``close`` times the bound and the bound. ``None`` where no value tried obeys.
+    ``growth`` is how much the logarithm of the size usually grows with a step: 0.03 for the quality of an encoder. Ends
+    when a size lies between ``close`` times the bound and the bound. ``None`` where no value tried obeys.
     """
     seen: dict[int, int] = {}
     value = min(high, max(low, guess))
@@ -122,7 +123,7 @@ def highest_under(
             at = below + (aim - math.log(seen[below])) / rise * (above - below)
             value = min(above - 1, max(below + 1, round(at)))
         else:
-            value = min(high, max(low, value + round((aim - math.log(seen[value])) / _growth(seen))))
+            value = min(high, max(low, value + round((aim - math.log(seen[value])) / _growth(seen, growth))))
         if value in seen:
             break
     obeying = [each for each in seen if seen[each] <= most_bytes]
