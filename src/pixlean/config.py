@@ -26,6 +26,8 @@ class Environment(BaseSettings):
 
     PORT: int = Field(8080, ge=0, le=65535, description="server port")
     HOST: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 - a server in a container
+    WORKERS: int = Field(1, ge=1, le=1024, description="server processes; more than 1 is not served yet, and said")
+    JPEG_ENCODER: str = Field("", description="taken for compatibility: JPEGs are always written by jpegli")
     MAX_FILE_SIZE_MB: float = Field(32, gt=0, le=1024, description="upload limit in MB of 1 048 576 bytes")
     MAX_IMAGE_PIXELS: int = Field(100_000_000, ge=1, description="decoded pixels of one frame")
     DEFAULT_QUALITY: int = Field(80, ge=1, le=100, description="quality where a request names none")

@@ -89,7 +89,12 @@ def build(environment: Environment) -> FastAPI:
 
 
 def _warn(environment: Environment) -> None:
-    """Say what an operator should know before the port is opened to others."""
+    """Say what an operator should know: settings that have no effect, and what strangers could do."""
+    if environment.WORKERS > 1:
+        _log.error("WORKERS=%d: one server process is started; COMPRESSION_SEMAPHORE_SIZE is how many pictures are "
+                   "encoded at a time", environment.WORKERS)  # fmt: skip
+    if environment.JPEG_ENCODER:
+        _log.error("JPEG_ENCODER has no effect: JPEGs are always written by jpegli")
     stores = (environment.STORAGE_FILE_ROOT, environment.GOOGLE_APPLICATION_CREDENTIALS, environment.AWS_ENDPOINT_URL,
               environment.STORAGE_EMULATOR_HOST, environment.AWS_ACCESS_KEY_ID)  # fmt: skip
     guarded = environment.API_KEY.get_secret_value() or environment.STORAGE_ALLOWED_BUCKETS

@@ -62,6 +62,13 @@ def test_a_wrong_setting_stops_the_start_with_all_mistakes_listed() -> None:
     assert all(name in done.stderr for name in wrong)
 
 
+def test_settings_without_effect_are_said_at_the_start(serve: Callable[..., Server], tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        serve(log, WORKERS="4", JPEG_ENCODER="cjpeg").stop()
+    text = (tmp_path / "log").read_text()
+    assert "WORKERS=4" in text and "JPEG_ENCODER has no effect" in text
+
+
 def test_the_second_time_comes_from_the_cache(serve: Callable[..., Server]) -> None:
     server = serve()
     first, second = post(server, DATA), post(server, DATA)
