@@ -314,8 +314,6 @@ def test_a_png_with_pq_is_converted() -> None:
 
 
 def test_an_avif_with_pq_is_converted() -> None:
-    pyvips = pytest.importorskip("pyvips")
-    del pyvips
     plain = saved(photo(), "AVIF", quality=90, speed=9)
     at = plain.index(b"colrnclx") + 8
     pq = plain[:at] + bytes((0, 9, 0, 16)) + plain[at + 4 :]
@@ -332,3 +330,23 @@ def test_a_side_that_a_format_can_not_hold_is_said() -> None:
     with pytest.raises(LimitExceeded, match="16383"):
         to(wide, "webp")
     assert to(wide, "webp", "jpeg", auto=True).format is Format.JPEG
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "AVIF"])
+def test_effort_counts_without_a_conversion_too(kind: str) -> None:
+    data = saved(photo(), kind) if kind == "PNG" else saved(photo(), kind, quality=100)
+    quick, slow = (compress(data, Recipe(quality=60, effort=effort)) for effort in (0, 9))
+    assert len(slow.data) < len(quick.data) < len(data)
+
+
+@pytest.mark.parametrize("more", [{"min_score": 60.0}, {"smart": True}, {"outputs": (Format.WEBP,)}])
+def test_no_search_reduces_more_than_it_may(more: dict[str, Any]) -> None:
+    data = saved(photo(), "JPEG", quality=97)
+    made = compress(data, Recipe(quality=40, max_reduction=30, **more))
+    assert len(data) > len(made.data) >= 0.7 * len(data) - 1
+
+
+def test_a_target_size_under_max_reduction_is_refused() -> None:
+    data = saved(photo(), "JPEG", quality=97)
+    with pytest.raises(InvalidRequest, match="max_reduction"):
+        compress(data, Recipe(max_reduction=30, target_bytes=len(data) // 2))

@@ -36,6 +36,11 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     return isobmff.probe(data, limits, Format.AVIF)
 
 
+def _speed_for(effort: int | None, usual: int) -> int:
+    """libaom's speed, 10 (quick) to 0."""
+    return usual if effort is None else max(1, 10 - effort)
+
+
 def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """A re-encode where it can carry everything, else only the blanking of private items."""
     if info.keep or (info.bit_depth > 8 and (info.has_alpha or info.orientation != 1)):
@@ -48,7 +53,7 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
         parameters=MappingProxyType(
             {
                 "quality": max(1, min(100, recipe.quality + _QUALITY[strength])),
-                "speed": 6 if info.pixels <= 2_000_000 else 8,
+                "speed": _speed_for(recipe.effort, 6 if info.pixels <= 2_000_000 else 8),
             }
         ),
         must_gain=_MUST_GAIN[strength],
@@ -200,7 +205,7 @@ def _animation(picture: Picture, wish: Encoding, quality: int) -> bytes:
         append_images=shown[1:],
         duration=list(picture.durations_ms),
         quality=quality,
-        speed=6 if wish.effort is None else max(1, 10 - wish.effort),
+        speed=_speed_for(wish.effort, 6),
         subsampling="4:2:0" if quality < 85 else "4:4:4",
         max_threads=1,
         **({"exif": wish.exif} if wish.exif else {}),

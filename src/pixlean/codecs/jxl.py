@@ -97,11 +97,12 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     if info.keep or (info.lossless and recipe.strength is Strength.LOW):
         return (_STRIP,)
     distance = _distance(recipe.quality)
+    effort = (7 if info.pixels <= 1_500_000 else 5) if recipe.effort is None else max(1, recipe.effort)
     encode = Trial(
         kind=TrialKind.ENCODE,
         method="jxl-reencode",
         why="the picture at the wanted distance",
-        parameters=MappingProxyType({"distance": distance, "effort": 7 if info.pixels <= 1_500_000 else 5}),
+        parameters=MappingProxyType({"distance": distance, "effort": effort}),
         must_gain=_MUST_GAIN[recipe.strength],
         floor_score=_FLOOR[recipe.strength],
         quality_parameter="distance",

@@ -252,7 +252,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     if trial.method == "metadata-strip":
         return _select_chunks(source.data, source.info, recipe)
     if trial.method == "oxipng":
-        return _oxipng(_select_chunks(source.data, source.info, recipe), source.info, lossless=True)
+        return _oxipng(_select_chunks(source.data, source.info, recipe), source.info, recipe.effort, lossless=True)
     return _quantise(source, trial, recipe)
 
 
@@ -353,7 +353,9 @@ def _select_chunks(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     return bytes(out)
 
 
-def _oxipng(data: bytes, info: ImageInfo, *, lossless: bool) -> bytes:
+def _oxipng(data: bytes, info: ImageInfo, effort: int | None, *, lossless: bool) -> bytes:
+    if effort is not None:
+        return _oxipng_at(_level_for(effort, info), data, info, lossless=lossless)
     small = info.pixels <= (_LEVEL_4_LOSSLESS_PIXELS if lossless else _LEVEL_4_PALETTE_PIXELS)
     return _oxipng_at(4 if small else 2, data, info, lossless=lossless)
 
@@ -379,7 +381,7 @@ def _oxipng_at(level: int, data: bytes, info: ImageInfo, *, lossless: bool, forc
 
 def _quantise(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     made = _palette_png(source.picture.first, trial, effort=7)
-    return _oxipng(_with_colour_of(source, made, recipe), source.info, lossless=False)
+    return _oxipng(_with_colour_of(source, made, recipe), source.info, recipe.effort, lossless=False)
 
 
 def encode(picture: Picture, wish: Encoding) -> bytes:

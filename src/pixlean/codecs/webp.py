@@ -198,7 +198,9 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
     lossless, quality = bool(trial.parameters["lossless"]), int(trial.parameters.get("quality") or 80)
     if source.info.frames > 1:
         return _dress(_encode_animation(source, lossless=lossless, quality=quality), source, recipe)
-    return _dress(_encode_still(source.picture.first, lossless=lossless, quality=quality), source, recipe)
+    return _dress(
+        _encode_still(source.picture.first, recipe.effort, lossless=lossless, quality=quality), source, recipe
+    )
 
 
 # What the two-dozen-pictures' median of the full effort takes, against these quicker settings.
@@ -234,8 +236,7 @@ def _quick_lossless(pixels: Array) -> bytes:
 
 def encode(picture: Picture, wish: Encoding) -> bytes:
     """A picture or an animation (8 bit) as WebP."""
-    # Method 4 takes half the time of method 6, for files 1 to 2 % larger.
-    effort = 4 if wish.effort is None else round(wish.effort * 6 / 9)
+    effort = _method_for(wish.effort, 4)
     if len(picture.frames) > 1:
         made = _animated(picture, lossless=wish.lossless, quality=wish.quality, effort=min(2, effort), thorough=False)
     elif wish.lossless:
@@ -258,13 +259,18 @@ def _with_exif(made: bytes, exif: bytes, picture: Picture) -> bytes:
     return _riff([head, *(_chunk(kind, body) for kind, body in chunks), _chunk(b"EXIF", exif)])
 
 
-def _encode_still(pixels: Array, *, lossless: bool, quality: int) -> bytes:
+def _method_for(effort: int | None, usual: int) -> int:
+    """libwebp's method, 0 to 6."""
+    return usual if effort is None else round(effort * 6 / 9)
+
+
+def _encode_still(pixels: Array, effort: int | None, *, lossless: bool, quality: int) -> bytes:
     if lossless:
         out = io.BytesIO()
-        method = 6 if pixels.shape[0] * pixels.shape[1] <= 500_000 else 4
+        method = _method_for(effort, 6 if pixels.shape[0] * pixels.shape[1] <= 500_000 else 4)
         Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=90, method=method, exact=True)
         return out.getvalue()
-    return _lossy(pixels, quality, effort=6, sharp=True)
+    return _lossy(pixels, quality, effort=_method_for(effort, 6), sharp=True)
 
 
 def _lossy(pixels: Array, quality: int, *, effort: int, sharp: bool) -> bytes:
@@ -281,7 +287,7 @@ def _encode_animation(source: Source, *, lossless: bool, quality: int) -> bytes:
 
 
 def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, thorough: bool) -> bytes:
-    """``thorough`` tries key frames and lossless frames everywhere: a few per cent for ten times the time."""
+    """``thorough`` tries key frames and lossless frames everywhere, which takes many times as long."""
     shown = [Image.fromarray(frame) for frame in picture.frames]
     out = io.BytesIO()
     shown[0].save(

@@ -11,7 +11,7 @@ import numpy as np
 
 from pixlean.domain.edits import NO_EDITS, Edits, Fit, Resize
 from pixlean.domain.encoding import Encoding
-from pixlean.domain.errors import BadImage, EngineFailed, LimitExceeded, PixleanError
+from pixlean.domain.errors import BadImage, EngineFailed, InvalidRequest, LimitExceeded, PixleanError
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline
@@ -164,6 +164,8 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
     Raises ``InvalidRequest`` for edits that the picture has no room for, ``BadImage``, and ``EngineFailed``.
     """
     started = time.perf_counter()
+    if recipe.target_bytes is not None and recipe.target_bytes < minimum_bytes(len(data), recipe.max_reduction):
+        raise InvalidRequest("the target size asks for a larger reduction than max_reduction allows")
     codec = codec_for(info.format)
     edits = recipe.edits
     if recipe.preview:
@@ -267,11 +269,11 @@ def _candidates(easel: _Easel, target: Format, deadline: Deadline) -> list[Made]
     unreachable = False
     lossless = target in _LOSSLESS and (not recipe.png_lossy or recipe.quality >= 100) and target is Format.PNG
     if wanted is not None and not lossless:
-        found.append(_by_score(easel, target, picture, wanted, deadline))
+        found.append(_not_below(easel, _by_score(easel, target, picture, wanted, deadline)))
         # Where even the best quality does not look as wanted (WebP has no full chroma), nothing but all of it does.
         unreachable = not found[-1].obeys and target in _LOSSLESS
     elif not lossless:
-        found.append(_encoded(easel, target, picture))
+        found.append(_not_below(easel, _encoded(easel, target, picture)))
     drawn = (recipe.auto or wanted is not None) and target in _LOSSLESS and easel.has_few_colours
     if lossless or drawn or unreachable:
         deadline.check()
@@ -292,20 +294,28 @@ def _wanted_score(recipe: Recipe) -> float | None:
 
 
 def _encoded(easel: _Easel, target: Format, picture: Picture) -> Made:
-    """At the recipe's quality, or the lowest above it that obeys ``max_reduction``; at 100 where none does."""
-    encode, quality, encodes = encoder_for(target), easel.recipe.quality, 1
-    data = encode(picture, easel.wish(quality))
+    """At the recipe's quality."""
+    data = encoder_for(target)(picture, easel.wish(easel.recipe.quality))
+    return Made(format=target, data=data, quality=easel.recipe.quality, picture=picture, encodes=1)
+
+
+def _not_below(easel: _Easel, made: Made) -> Made:
+    """The same, or at the lowest quality above that obeys ``max_reduction``; at 100 where none does."""
     least = minimum_bytes(easel.source_bytes, easel.recipe.max_reduction)
-    if len(data) < least:
-        tried = {100: encode(picture, easel.wish(100))}
+    if made.quality is None or len(made.data) >= least:
+        return made
+    encode = encoder_for(made.format)
+    tried: dict[int, bytes] = {}
 
-        def at(value: float) -> bytes:
-            return tried.setdefault(round(value), encode(picture, easel.wish(round(value))))
+    def at(value: float) -> bytes:
+        quality = round(value)
+        if quality not in tried:
+            tried[quality] = encode(made.picture, easel.wish(quality))
+        return tried[quality]
 
-        found = largest_under(at, low=quality, high=100, at_least_bytes=least, tries=5)
-        quality, data = (round(found[0]), found[1]) if found else (100, tried[100])
-        encodes += len(tried)
-    return Made(format=target, data=data, quality=quality, picture=picture, encodes=encodes)
+    found = largest_under(at, low=made.quality, high=100, at_least_bytes=least, tries=5)
+    quality, data = (round(found[0]), found[1]) if found else (100, at(100))
+    return replace(made, data=data, quality=quality, encodes=made.encodes + len(tried), score=None)
 
 
 def _by_score(easel: _Easel, target: Format, picture: Picture, wanted: float, deadline: Deadline) -> Made:
@@ -362,7 +372,7 @@ def _by_size(easel: _Easel, target: Format, picture: Picture, most_bytes: int, d
         tried.append(Made(format=target, data=data, quality=quality, picture=shown, encodes=1))
         return len(data)
 
-    top = max(easel.recipe.quality, 92)
+    top = max(easel.recipe.quality, 92) if easel.recipe.max_reduction is None else 100
     found = highest_under(
         lambda quality: size_at(quality, picture),
         most_bytes=most_bytes,
