@@ -26,6 +26,8 @@ class Environment(BaseSettings):
 
     PORT: int = Field(8080, ge=0, le=65535, description="server port")
     HOST: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104 - a server in a container
+    TLS_CERT_FILE: str = Field("", description="certificate chain (PEM) to serve https with; needs TLS_KEY_FILE")
+    TLS_KEY_FILE: str = Field("", description="the certificate's key (PEM)")
     WORKERS: int = Field(1, ge=1, le=1024, description="server processes; more than 1 is not served yet, and said")
     JPEG_ENCODER: str = Field("", description="taken for compatibility: JPEGs are always written by jpegli")
     MAX_FILE_SIZE_MB: float = Field(32, gt=0, le=1024, description="upload limit in MB of 1 048 576 bytes")
@@ -60,6 +62,13 @@ class Environment(BaseSettings):
     RATE_LIMIT_AUTH_RPM: int = Field(0, ge=0, description="requests a minute with a key; 0 is unlimited")
     TRUSTED_PROXIES: str = Field("", description="networks (CIDR list) whose X-Forwarded-For is believed")
     PIXLEAN_DATA_DIR: str = Field("./.pixlean", description="folder for everything that this server keeps")
+    DATABASE_URL: SecretStr = Field(
+        SecretStr(""), description="postgresql+asyncpg://..., for several servers; empty is SQLite in PIXLEAN_DATA_DIR"
+    )
+    STORAGE_URL: str = Field(
+        "", description="s3://bucket/prefix or gs://bucket/prefix for what outlives a request; empty is a folder"
+    )
+    PUBLIC_URL: str = Field("", description="how clients reach this server, for links in answers; empty is by request")
     CACHE_MAX_MB: int = Field(256, ge=0, description="results kept on disk; 0 is none")
     MAX_UPLOAD_MB: float = Field(25, gt=0, le=1024, description="Feather: upload limit in MB of 1 048 576 bytes")
     MAX_PIXELS: int = Field(100_000_000, ge=1, description="Feather: decoded pixels")
@@ -94,6 +103,32 @@ class Environment(BaseSettings):
             raise ValueError("redis://, rediss:// or unix://")
         return value
 
+    @field_validator("DATABASE_URL")
+    @classmethod
+    def _database(cls, value: SecretStr) -> SecretStr:
+        text = value.get_secret_value()
+        # What hosting services hand out.
+        for scheme in ("postgres://", "postgresql://"):
+            if text.startswith(scheme):
+                return SecretStr("postgresql+asyncpg://" + text.removeprefix(scheme))
+        if text and not text.startswith("postgresql+asyncpg://"):
+            raise ValueError("postgresql+asyncpg://user:password@host/database")
+        return value
+
+    @field_validator("STORAGE_URL")
+    @classmethod
+    def _store(cls, value: str) -> str:
+        if value and not value.startswith(("s3://", "gs://")):
+            raise ValueError("s3://bucket/prefix or gs://bucket/prefix")
+        return value
+
+    @field_validator("PUBLIC_URL")
+    @classmethod
+    def _public(cls, value: str) -> str:
+        if value and not value.startswith(("http://", "https://")):
+            raise ValueError("an http or https URL")
+        return value.rstrip("/")
+
     @field_validator("STORAGE_EMULATOR_HOST", "AWS_ENDPOINT_URL")
     @classmethod
     def _endpoint(cls, value: str) -> str:
@@ -103,7 +138,7 @@ class Environment(BaseSettings):
             raise ValueError("an http or https URL")
         return made.rstrip("/")
 
-    @field_validator("URL_FETCH_CA_FILE", "GOOGLE_APPLICATION_CREDENTIALS")
+    @field_validator("URL_FETCH_CA_FILE", "GOOGLE_APPLICATION_CREDENTIALS", "TLS_CERT_FILE", "TLS_KEY_FILE")
     @classmethod
     def _readable(cls, value: str) -> str:
         if value and not Path(value).is_file():

@@ -11,16 +11,23 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from pixlean.access import rate
+from pixlean.access.keys import Keys
+from pixlean.access.usage import Ledger
 from pixlean.config import Environment, parse_list, parse_networks
+from pixlean.domain.errors import Unavailable
 from pixlean.domain.limits import Limits
 from pixlean.outbound import fetch, guard
 from pixlean.sandbox import pool as sandbox
-from pixlean.service import gate, models
+from pixlean.service import gate, models, sweep
 from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
+from pixlean.service.outputs import Outputs
 from pixlean.service.workshop import Workshop
-from pixlean.storage import objects
+from pixlean.state import database as state
+from pixlean.state.database import Database
+from pixlean.storage import blobs, objects
+from pixlean.storage.blobs import Blobs
 from pixlean.storage.cache import ResultCache
 from pixlean.web import contract as web
 from pixlean.web.app import create_app
@@ -40,6 +47,8 @@ def build(environment: Environment) -> FastAPI:
 
     @asynccontextmanager
     async def open_services() -> AsyncIterator[web.Services]:
+        database, keys, ledger = open_accounts(environment)
+        await _begin(database, keys, ledger)
         pool = sandbox.Pool(_sandbox_settings(environment))
         await pool.start()
         limiter = rate.RateLimiter(_rate_settings(environment))
@@ -55,6 +64,8 @@ def build(environment: Environment) -> FastAPI:
                 )
                 cache = await asyncio.to_thread(_cache, environment)
                 compress = Compress(workshop, cache)
+                own = Blobs(_blob_settings(environment))
+                sweeping = asyncio.create_task(sweep.Sweep(sweep.Settings(), own, ledger).run())
                 metrics.watch(
                     (
                         Reading("queue_depth", "Requests that work or wait.", lambda: entrance.inside),
@@ -71,21 +82,53 @@ def build(environment: Environment) -> FastAPI:
                     settings=settings,
                     gate=entrance,
                     limiter=limiter,
+                    keys=keys,
+                    ledger=ledger,
+                    database=database,
                     compress=compress,
                     estimate=EstimateSavings(workshop),
                     models=models.Models(_model_settings(environment), model_fetcher),
                     deliver=Deliver(objects.ObjectStores(_storage_settings(environment))),
+                    outputs=Outputs(compress, fetcher, own),
                     status=web.Status(tools=pool.tools, versions=pool.versions, sandbox=pool.layers),
                 )
+                sweeping.cancel()
         finally:
             entrance.draining = True
             await pool.stop()
             await limiter.close()
+            await database.close()
             if tracer is not None:
                 await asyncio.to_thread(tracer.close)
 
     observers = (log_request,) if tracer is None else (log_request, tracer)
     return create_app(open_services, settings, metrics, observers)
+
+
+def open_accounts(environment: Environment) -> tuple[Database, Keys, Ledger]:
+    """The database of keys and usage, and what is asked of it; connections are made when they are needed."""
+    database = Database(
+        state.Settings(folder=Path(environment.PIXLEAN_DATA_DIR), url=environment.DATABASE_URL.get_secret_value())
+    )
+    # A request may upload, fetch, wait and work; what takes longer than all of these together is lost.
+    longest = environment.BODY_TOTAL_SECONDS + environment.URL_FETCH_TIMEOUT + 4 * environment.TOOL_TIMEOUT_SECONDS
+    return database, Keys(database, environment.API_KEY.get_secret_value()), Ledger(database, longest + 60)
+
+
+async def _begin(database: Database, keys: Keys, ledger: Ledger) -> None:
+    """Take the folder, give back what a dead server held, and say whether anybody may come in."""
+    if database.embedded:
+        try:
+            database.lock_folder()
+        except OSError as error:
+            _log.error("keys and usage can't be kept: %s", error)
+    try:
+        if database.is_locked:
+            await ledger.refund_lost(all_held=True)
+        if not keys.has_house_key and not await keys.any_stored():
+            _log.error("dev mode: everybody who reaches this port may use it; set API_KEY or run: pixlean keys create")
+    except Unavailable as error:
+        _log.error("%s", error.message)
 
 
 def _warn(environment: Environment) -> None:
@@ -114,7 +157,7 @@ def _cache(environment: Environment) -> ResultCache | None:
 
 def _web_settings(environment: Environment) -> web.Settings:
     return web.Settings(
-        api_key=environment.API_KEY.get_secret_value(),
+        public_url=environment.PUBLIC_URL,
         max_file_bytes=int(environment.MAX_FILE_SIZE_MB * (1 << 20)),
         default_quality=environment.DEFAULT_QUALITY,
         body_stall_seconds=environment.BODY_STALL_SECONDS,
@@ -196,6 +239,15 @@ def _storage_settings(environment: Environment) -> objects.Settings:
         gcs_emulator=environment.STORAGE_EMULATOR_HOST,
         google_credentials=environment.GOOGLE_APPLICATION_CREDENTIALS,
         s3_endpoint=environment.AWS_ENDPOINT_URL,
+    )
+
+
+def _blob_settings(environment: Environment) -> blobs.Settings:
+    return blobs.Settings(
+        folder=Path(environment.PIXLEAN_DATA_DIR) / "objects",
+        url=environment.STORAGE_URL,
+        s3_endpoint=environment.AWS_ENDPOINT_URL,
+        gcs_emulator=environment.STORAGE_EMULATOR_HOST,
     )
 
 

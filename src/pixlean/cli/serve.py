@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 _DRAIN_SECONDS = 30
 
@@ -13,12 +14,15 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
     import uvicorn
 
     from pixlean.config import SettingsError, load
+    from pixlean.state.database import FolderInUse, check_folder
     from pixlean.web.protocol import Protocol
     from pixlean.wiring import build
 
     try:
         environment = load().environment
-    except SettingsError as error:
+        if not environment.DATABASE_URL.get_secret_value():
+            check_folder(Path(environment.PIXLEAN_DATA_DIR))
+    except (SettingsError, FolderInUse) as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     # uvicorn raises the signal again once it has drained: a clean end is exit code 0, not death by signal.
@@ -35,4 +39,6 @@ def serve(*, port: int | None = None, host: str | None = None) -> None:
         timeout_graceful_shutdown=_DRAIN_SECONDS,
         timeout_keep_alive=15,
         http=Protocol,
+        ssl_certfile=environment.TLS_CERT_FILE or None,
+        ssl_keyfile=environment.TLS_KEY_FILE or None,
     )

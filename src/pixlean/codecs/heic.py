@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage, ErrorCode
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
@@ -118,6 +119,21 @@ def _encode(opened: Any, trial: Trial, **extra: object) -> bytes:
     return out.getvalue()
 
 
+def encode(picture: Picture, wish: Encoding) -> bytes:
+    """A still (8 bit) as HEIC, by x265."""
+    pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
+    mode = "RGBA" if pixels.shape[2] == 4 else "RGB"
+    made = _heif().from_bytes(mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels).tobytes())
+    out = io.BytesIO()
+    chroma = 420 if wish.quality < 80 else 444
+    preset = "medium" if wish.effort is None else _PRESETS[wish.effort]
+    extra = {"exif": b"Exif\0\0" + wish.exif} if wish.exif else {}
+    made.save(out, quality=wish.quality, chroma=chroma, enc_params={"preset": preset}, **extra)
+    return out.getvalue()
+
+
+# x265's presets by effort.
+_PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slow", "slower", "veryslow")
 _SAMPLED_PIXELS = 500_000
 
 

@@ -315,7 +315,17 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
     made = _encode_pixels(
         pixels, method, wish.quality, progressive=wish.progressive or wish.careful, subsampling=subsampling
     )
-    return made if wish.exif is None else made[:2] + _segment(0xE1, _EXIF + wish.exif) + made[2:]
+    return made if wish.exif is None else with_exif(made, wish.exif)
+
+
+def with_exif(data: bytes, exif: bytes) -> bytes:
+    """A JPEG with this EXIF body in place of its own."""
+    segments, _ = _segments(data, Limits())
+    out = bytearray(data[:2]) + _segment(0xE1, _EXIF + exif)
+    for segment in segments:
+        if not (segment.marker == 0xE1 and _payload(data, segment).startswith(_EXIF)):
+            out += data[segment.start : segment.end]
+    return bytes(out) + data[segments[-1].end :]
 
 
 def _encode(source: Source, trial: Trial) -> bytes:

@@ -395,10 +395,13 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
         made = _quantised_png(pixels, quality=wish.quality, dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7)
     info = probe(made, Limits())
     made = _oxipng_at(_level_for(wish.effort, info), made, info, lossless=True)
-    if wish.exif is not None:
-        head = len(SIGNATURE) + 25  # IHDR
-        made = made[:head] + _chunk(b"eXIf", wish.exif) + made[head:]
-    return made
+    return made if wish.exif is None else with_exif(made, wish.exif)
+
+
+def with_exif(data: bytes, exif: bytes) -> bytes:
+    """A PNG with this EXIF body in place of its own."""
+    chunks = [_chunk(kind, body) for kind, body in _chunks(data, Limits()) if kind != b"eXIf"]
+    return SIGNATURE + chunks[0] + _chunk(b"eXIf", exif) + b"".join(chunks[1:])
 
 
 def _level_for(effort: int | None, info: ImageInfo) -> int:

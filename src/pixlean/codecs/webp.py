@@ -246,17 +246,21 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
     else:
         pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
         made = _lossy(pixels, wish.quality, effort=effort, sharp=wish.careful or effort > 4)
-    return made if wish.exif is None else _with_exif(made, wish.exif, picture)
+    return made if wish.exif is None else with_exif(made, wish.exif)
 
 
-def _with_exif(made: bytes, exif: bytes, picture: Picture) -> bytes:
-    chunks = [(kind, body) for kind, body in _chunks(made, Limits()) if kind != b"VP8X"]
-    alpha = any(frame.ndim == 3 and frame.shape[2] == 4 for frame in picture.frames)
-    flags = _EXIF | (_ALPHA if alpha else 0) | (_ANIMATION if len(picture.frames) > 1 else 0)
-    width, height = picture.size_px
-    canvas = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
-    head = _chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas)
-    return _riff([head, *(_chunk(kind, body) for kind, body in chunks), _chunk(b"EXIF", exif)])
+def with_exif(data: bytes, exif: bytes) -> bytes:
+    """A WebP with this EXIF body in place of its own."""
+    info = probe(data, Limits())
+    flags = _EXIF | (_ALPHA if info.has_alpha else 0) | (_ANIMATION if info.frames > 1 else 0)
+    chunks = []
+    for kind, body in _chunks(data, Limits()):
+        if kind == b"VP8X":
+            flags |= body[0]
+        elif kind != b"EXIF":
+            chunks.append(_chunk(kind, body))
+    canvas = (info.width_px - 1).to_bytes(3, "little") + (info.height_px - 1).to_bytes(3, "little")
+    return _riff([_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas), *chunks, _chunk(b"EXIF", exif)])
 
 
 def _method_for(effort: int | None, usual: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from pixlean.domain.errors import InvalidRequest
@@ -19,14 +19,29 @@ class Provider(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """A caller's access to their own bucket: a key pair with its region for S3, a token (``secret``) for Google."""
+
+    secret: str = field(repr=False)
+    key_id: str = ""
+    session_token: str = field(default="", repr=False)
+    region: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """An object to be written: ``path`` is relative and normalised."""
+    """An object to be written: ``path`` is relative and normalised.
+
+    ``credentials`` are the caller's own, ``None`` for those of this server. ``headers`` are kept with the object.
+    """
 
     provider: Provider
     bucket: str
     path: str
     project: str | None = None
     public: bool = False
+    credentials: Credentials | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +50,7 @@ class Delivered:
 
     provider: Provider
     url: str
+    plain_url: str
     public_url: str | None
 
 

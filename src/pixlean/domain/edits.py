@@ -20,23 +20,29 @@ class Fit(StrEnum):
     """How a picture takes a new size.
 
     INSIDE: as large as both sides allow, never enlarged. EXACT: exactly these sides, stretched where needed. COVER:
-    exactly these sides, filled and cut to what draws attention. SCALE: one side given, the other follows, enlarged
+    exactly these sides, filled and cut to what draws attention. THUMB: the same, but an object that stands free on a
+    plain ground is shown whole, with more ground where needed. SCALE: one side given, the other follows, enlarged
     where needed; both given, the largest that fits.
     """
 
     INSIDE = "inside"
     EXACT = "exact"
     COVER = "cover"
+    THUMB = "thumb"
     SCALE = "scale"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resize:
-    """New sides in pixels; ``None`` follows from the other one."""
+    """New sides in pixels; ``None`` follows from the other one.
+
+    Without ``enlarge``, COVER and THUMB keep to the proportions of the sides but never show a pixel larger than it is.
+    """
 
     width_px: int | None = None
     height_px: int | None = None
     fit: Fit = Fit.INSIDE
+    enlarge: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +51,8 @@ class Edits:
 
     ``rotate_degrees`` turns clockwise; by other than right angles the corners become transparent. ``flip`` is upside
     down, ``flop`` left to right. ``brightness``, ``saturation`` and ``contrast`` are factors, 1 changes nothing.
-    ``blur_sigma`` is in pixels of the resized picture.
+    ``blur_sigma`` is in pixels of the resized picture. ``ground`` is the colour (red, green, blue) that shows through
+    where the picture is transparent, whatever the result's format could carry.
     """
 
     crop: Crop | None = None
@@ -59,6 +66,7 @@ class Edits:
     greyscale: bool = False
     blur_sigma: float = 0.0
     sharpen: bool = False
+    ground: tuple[int, int, int] | None = None
 
 
 NO_EDITS = Edits()

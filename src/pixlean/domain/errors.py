@@ -22,6 +22,9 @@ class ErrorCode(StrEnum):
 
     INVALID_REQUEST = "invalid_request"
     MALFORMED_BODY = "malformed_body"
+    WRONG_MEDIA_TYPE = "wrong_media_type"
+    MISSING_FILE = "missing_file"
+    MISSING_SIDES = "missing_sides"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     BODY_TIMEOUT = "body_timeout"
@@ -36,8 +39,11 @@ class ErrorCode(StrEnum):
     DELIVERY_FAILED = "delivery_failed"
     DELIVERY_FORBIDDEN = "delivery_forbidden"
     RATE_LIMITED = "rate_limited"
+    QUOTA_EXCEEDED = "quota_exceeded"
     OVERLOADED = "overloaded"
     SHUTTING_DOWN = "shutting_down"
+    STATE_LOST = "state_lost"
+    STORE_LOST = "store_lost"
     TIMEOUT = "timeout"
     CHILD_DIED = "child_died"
     ENGINE_FAILED = "engine_failed"
@@ -128,6 +134,8 @@ _BRANCH: dict[ErrorCode, type[PixleanError]] = {
     ErrorCode.RATE_LIMITED: Unavailable,
     ErrorCode.OVERLOADED: Unavailable,
     ErrorCode.SHUTTING_DOWN: Unavailable,
+    ErrorCode.STATE_LOST: Unavailable,
+    ErrorCode.STORE_LOST: Unavailable,
     ErrorCode.TIMEOUT: EngineFailed,
     ErrorCode.CHILD_DIED: EngineFailed,
     ErrorCode.ENGINE_FAILED: EngineFailed,

@@ -9,6 +9,14 @@ from pixlean.domain.edits import NO_EDITS, Edits
 from pixlean.domain.formats import Format
 
 
+class Keep(StrEnum):
+    """A kind of metadata that may stay where the rest goes."""
+
+    COPYRIGHT = "copyright"
+    CREATION = "creation"
+    LOCATION = "location"
+
+
 class Strength(StrEnum):
     """How hard to press: the three presets of the native API."""
 
@@ -29,11 +37,12 @@ class Recipe:
     ``target_bytes`` is a size that the result must not exceed, ``min_score`` the
     SSIMULACRA2 below which it must not fall; ``smart`` takes that score from the source. ``effort`` 0-9 is how much
     work an encoder may do, ``None`` what pays; ``preview`` wants it quick and small. ``background`` shows through
-    where the result has no alpha channel.
+    where the result has no alpha channel. ``keep`` names what of the EXIF stays although the metadata is stripped.
     """
 
     quality: int = 80
     strip_metadata: bool = True
+    keep: tuple[Keep, ...] = ()
     progressive_jpeg: bool = False
     png_lossy: bool = True
     max_reduction: float | None = None

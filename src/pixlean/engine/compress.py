@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from itertools import starmap
 
 from pixlean.domain.errors import EngineFailed, ErrorCode
 from pixlean.domain.image import ImageInfo
@@ -19,6 +20,8 @@ from pixlean.engine.registry import codec_for
 from pixlean.engine.render import keeps_pixels, render, wants_rendering
 from pixlean.engine.trials import Trying, begin, minimum_bytes, run_trials, without
 from pixlean.imaging.contract import Source
+from pixlean.imaging.metadata import selected_exif
+from pixlean.imaging.pixels import same_pixels
 
 
 def compress(
@@ -38,7 +41,22 @@ def compress(
     info = info or probe(data, limits)
     if wants_rendering(info, recipe):
         return render(data, info, recipe, _rivals(data, info, recipe, deadline), deadline)
-    return _compressed(data, info, make_plan(info, recipe), recipe, deadline)
+    return _with_kept(_compressed(data, info, make_plan(info, recipe), recipe, deadline), data, recipe)
+
+
+def _with_kept(outcome: Outcome, data: bytes, recipe: Recipe) -> Outcome:
+    """The outcome with the metadata that is to stay although the rest goes, where its format has a place for it."""
+    with_exif = getattr(codec_for(outcome.format), "with_exif", None)
+    if not (recipe.keep and recipe.strip_metadata and with_exif):
+        return outcome
+    kept = selected_exif(data, outcome.info, recipe.keep, outcome.info.orientation)
+    if kept is None:
+        return outcome
+    made = with_exif(outcome.data, kept)
+    frames = codec_for(outcome.format).frames
+    if not all(starmap(same_pixels, zip(frames(outcome.data), frames(made), strict=True))):
+        raise EngineFailed("the metadata could not be kept")
+    return replace(outcome, data=made)
 
 
 def _rivals(data: bytes, info: ImageInfo, recipe: Recipe, deadline: Deadline) -> tuple[Outcome, ...]:
@@ -49,7 +67,7 @@ def _rivals(data: bytes, info: ImageInfo, recipe: Recipe, deadline: Deadline) ->
     plan = make_plan(info, plain)
     plan = Plan(trials=tuple(trial for trial in plan.trials if trial.lossless))
     try:
-        return (_compressed(data, info, plan, plain, deadline),)
+        return (_with_kept(_compressed(data, info, plan, plain, deadline), data, recipe),)
     except EngineFailed as error:
         if error.code is ErrorCode.TIMEOUT:
             raise

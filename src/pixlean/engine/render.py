@@ -23,7 +23,7 @@ from pixlean.engine.search import Curve, follow, highest_under, largest_under, l
 from pixlean.engine.trials import minimum_bytes
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.edit import as_8_bit, edited, flattened, resized, size_before_resize
-from pixlean.imaging.metadata import exif_to_carry
+from pixlean.imaging.metadata import exif_to_carry, selected_exif
 from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import Picture, is_opaque
 from pixlean.imaging.sampling import mosaic
@@ -52,6 +52,7 @@ SCALES: dict[Format, Scale] = {
     Format.JXL: Scale(looks=((45, 54.5), (60, 64.5), (70, 70.8), (80, 77.7), (90, 85.6)), deep=True),
     Format.PNG: Scale(looks=((40, 50.0), (60, 60.0), (80, 75.0), (95, 90.0)), deep=True, moves=True),
     Format.GIF: Scale(looks=((30, 35.0), (60, 50.0), (80, 60.0)), moves=True),
+    Format.HEIC: Scale(looks=((30, 52.4), (45, 75.7), (60, 86.5), (70, 90.4), (80, 93.1), (90, 94.3))),
 }
 _LOWEST_QUALITY, _HIGHEST_QUALITY = 5, 99
 _LOSSLESS = (Format.WEBP, Format.PNG, Format.JXL)
@@ -172,7 +173,7 @@ def render(data: bytes, info: ImageInfo, recipe: Recipe, rivals: tuple[Outcome, 
         edits = replace(edits, resize=_preview_size(info, edits.resize))
     picture = _edited(codec, data, info, edits, quick=recipe.preview)
     decoded = time.perf_counter()
-    exif = None if recipe.strip_metadata else exif_to_carry(data, info)
+    exif = selected_exif(data, info, recipe.keep, 1) if recipe.strip_metadata else exif_to_carry(data, info)
     easel = _Easel(picture, recipe, exif, len(data))
     candidates = [made for target in _targets(easel, info) for made in _candidates(easel, target, deadline)]
     winner = _winner(candidates, recipe)

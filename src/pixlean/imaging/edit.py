@@ -15,6 +15,7 @@ from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.imaging.colour import is_srgb
 from pixlean.imaging.contract import Codec
+from pixlean.imaging.cutout import with_room
 from pixlean.imaging.hdr import is_plain, to_srgb
 from pixlean.imaging.pixels import Array, Picture, to_rgba8
 from pixlean.imaging.vips import vips
@@ -212,7 +213,16 @@ def _edit(image: Any, edits: Edits, width: int, height: int, *, quick: bool = Fa
         image = image.fliphor()
     if edits.resize is not None:
         image = _resized(image, edits.resize, width, height, quick=quick)
-    return _effects(image, edits)
+    return _grounded(_effects(image, edits), edits)
+
+
+def _grounded(image: Any, edits: Edits) -> Any:
+    if edits.ground is None or not image.hasalpha():
+        return image
+    if image.bands == 2:
+        image = image.colourspace("rgb16" if image.format == "ushort" else "srgb")
+    scale = 257 if image.format == "ushort" else 1
+    return image.flatten(background=[scale * level for level in edits.ground])
 
 
 def _rotated(image: Any, degrees: float) -> Any:
@@ -226,8 +236,11 @@ def _rotated(image: Any, degrees: float) -> Any:
 def _sides(resize: Resize, width: int, height: int) -> tuple[int, int]:
     """The sides that a picture of ``width`` x ``height`` takes."""
     wanted_width, wanted_height = resize.width_px, resize.height_px
-    if resize.fit in (Fit.EXACT, Fit.COVER) and wanted_width and wanted_height:
-        return wanted_width, wanted_height
+    if resize.fit in (Fit.EXACT, Fit.COVER, Fit.THUMB) and wanted_width and wanted_height:
+        if resize.fit is Fit.EXACT or resize.enlarge:
+            return wanted_width, wanted_height
+        shrink = min(1.0, width / wanted_width, height / wanted_height)
+        return max(1, round(shrink * wanted_width)), max(1, round(shrink * wanted_height))
     factors = [wanted / side for wanted, side in ((wanted_width, width), (wanted_height, height)) if wanted is not None]
     factor = min(factors, default=1.0)
     if resize.fit is Fit.INSIDE:
@@ -244,11 +257,13 @@ def _sides(resize: Resize, width: int, height: int) -> tuple[int, int]:
 def _resized(image: Any, resize: Resize, width: int, height: int, *, quick: bool) -> Any:
     """Lanczos in linear light (not where it must be ``quick``), alpha premultiplied."""
     wanted = _sides(resize, width, height)
-    if wanted == (image.width, image.height):
+    if wanted == (image.width, image.height) and resize.fit is not Fit.THUMB:
         return image
     if max(wanted) > _MOST_SIDE_PX:
         raise InvalidRequest(f"no side may be longer than {_MOST_SIDE_PX} pixels")
-    if resize.fit is Fit.COVER and resize.width_px and resize.height_px:
+    if resize.fit is Fit.THUMB:
+        image = with_room(image, wanted)
+    if resize.fit in (Fit.COVER, Fit.THUMB) and resize.width_px and resize.height_px:
         return image.thumbnail_image(wanted[0], height=wanted[1], crop="attention", linear=not quick, no_rotate=True)
     return image.thumbnail_image(wanted[0], height=wanted[1], size="force", linear=not quick, no_rotate=True)
 

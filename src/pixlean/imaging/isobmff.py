@@ -188,6 +188,15 @@ def probe(data: bytes, limits: Limits, file_format: Format) -> ImageInfo:
         raise BadImage("the file's boxes are not valid") from error
 
 
+def _clean_aperture(body: bytes, width: int, height: int) -> tuple[int, int]:
+    """The sides that a ``clap`` box leaves (ISO/IEC 14496-12, 12.1.4), where it makes sense."""
+    over_width, under_width, over_height, under_height = struct.unpack_from(">IIII", body)
+    if not under_width or not under_height:
+        return width, height
+    sides = over_width // under_width, over_height // under_height
+    return sides if 0 < sides[0] <= width and 0 < sides[1] <= height else (width, height)
+
+
 def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Format) -> ImageInfo:
     if _in_circle(items):
         raise BadImage("the file's pictures are made of each other")
@@ -202,6 +211,8 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
     keep: set[str] = set()
     if b"clap" in owned:
         keep.add("crop")
+        if file_format is Format.HEIC:  # its decoder shows the clean aperture; AVIF's does not
+            width, height = _clean_aperture(owned[b"clap"][0], width, height)
     aux = {kind for kind, body in items.properties if kind == b"auxC" and b"alpha" not in body}
     if aux or b"tmap" in items.kinds.values() or any(kind == b"prem" for kind, _, _ in items.references):
         keep.add("auxiliary")

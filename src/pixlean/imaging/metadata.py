@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import io
+import re
 import struct
+from collections.abc import Collection
 
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
+from pixlean.domain.recipe import Keep
 
 ORIENTATION_TAG = 0x0112
 _GPS_TAG, _EXIF_TAG = 0x8825, 0x8769
@@ -73,6 +77,49 @@ def exif_to_carry(data: bytes, info: ImageInfo) -> bytes | None:
         exif[ORIENTATION_TAG] = 1
         return exif.tobytes().removeprefix(b"Exif\0\0")
     except Exception:  # Pillow has many ways to dislike EXIF; a result without it is better than none
+        return None
+
+
+_COPYRIGHT_TAG, _ORIGINAL_TIME_TAGS, _POSITION_TAGS = 0x8298, (0x9003, 0x9004, 0x9011), range(7)
+_XMP_RIGHTS = re.compile(rb"<dc:rights>.*?<rdf:li[^>]*>(.*?)</rdf:li>", re.DOTALL)
+_XMP_CREATED = re.compile(rb"xmp:CreateDate(?:=\"|>)(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d:\d\d)")
+
+
+def selected_exif(data: bytes, info: ImageInfo, keep: Collection[Keep], orientation: int) -> bytes | None:
+    """An EXIF body with the orientation and, of the source's EXIF and XMP, what is to be kept; ``None`` where nothing.
+
+    Copyright, the time of the original, and the GPS position (EXIF 2.32, tables 4, 8 and 15).
+    """
+    from PIL import Image
+
+    if info.format not in _PILLOW_NAMES or not info.metadata:
+        return None
+    made = Image.Exif()
+    try:
+        image = Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[info.format]])
+        exif, xmp = image.getexif(), image.info.get("xmp") or b""
+        xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode()
+        if Keep.COPYRIGHT in keep:
+            rights = _XMP_RIGHTS.search(xmp)
+            said = exif.get(_COPYRIGHT_TAG) or (html.unescape(rights[1].decode("utf-8", "replace")) if rights else "")
+            if said:
+                made[_COPYRIGHT_TAG] = said
+        if Keep.CREATION in keep:
+            times = {tag: value for tag, value in exif.get_ifd(_EXIF_TAG).items() if tag in _ORIGINAL_TIME_TAGS}
+            created = _XMP_CREATED.search(xmp)
+            if not times and created:
+                times = {_ORIGINAL_TIME_TAGS[0]: b":".join(created.groups()[:3]).decode() + f" {created[4].decode()}"}
+            if times:
+                made[_EXIF_TAG] = times
+        if Keep.LOCATION in keep:
+            position = {tag: value for tag, value in exif.get_ifd(_GPS_TAG).items() if tag in _POSITION_TAGS}
+            if position:
+                made[_GPS_TAG] = position
+        if not len(made):
+            return None
+        made[ORIENTATION_TAG] = orientation
+        return made.tobytes().removeprefix(b"Exif\0\0")
+    except Exception:  # as above
         return None
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import time
 from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from pixlean.domain.errors import BadImage, ErrorCode
+from pixlean.domain.formats import Format, detect
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
 from pixlean.domain.version import VERSION
@@ -17,6 +20,8 @@ from pixlean.sandbox.wire import read_all
 from pixlean.service.inputs import Input, Origin, opened
 from pixlean.service.workshop import Workshop
 from pixlean.storage.cache import Entry, ResultCache
+
+_HEAD_BYTES = 1 << 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +41,14 @@ class Compressed:
 
 @dataclass(frozen=True, kw_only=True)
 class Terms:
-    """What a dialect allows one picture: its limits, and seconds where they are fewer than the server's."""
+    """What a dialect allows one picture; ``None`` is what the server allows.
 
-    limits: Limits
+    ``seconds`` count where they are fewer than the server's; ``inputs`` are the formats that are taken.
+    """
+
+    limits: Limits | None = None
     seconds: float | None = None
+    inputs: frozenset[Format] | None = None
 
 
 class Compress:
@@ -55,7 +64,9 @@ class Compress:
     async def __call__(self, origin: Origin, recipe: Recipe, terms: Terms | None = None) -> Compressed:
         """Compress a picture, on the server's terms or stricter ones. Raises what fetcher, gate and pool raise."""
         async with opened(origin, self._workshop.fetcher) as given:
-            done = await self._compressed(given, recipe, terms or Terms(limits=self._workshop.limits))
+            terms = terms or Terms()
+            _check_input(given, terms)
+            done = await self._compressed(given, recipe, replace(terms, limits=terms.limits or self._workshop.limits))
         return replace(done, seconds={**given.seconds, **done.seconds})
 
     async def _compressed(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
@@ -90,9 +101,16 @@ class Compress:
         return replace(done, from_cache=False)
 
     async def _made(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
+        limits = terms.limits or self._workshop.limits
         async with self._workshop.place() as waited:
-            work = await self._workshop.pool.compress(given.file, recipe, terms.limits, seconds=terms.seconds)
+            work = await self._workshop.pool.compress(given.file, recipe, limits, seconds=terms.seconds)
         return Compressed(work=work, original_bytes=given.size_bytes, seconds={"queue": waited, **work.seconds})
+
+
+def _check_input(given: Input, terms: Terms) -> None:
+    if terms.inputs is not None and detect(os.pread(given.file, _HEAD_BYTES, 0)) not in terms.inputs:
+        names = ", ".join(sorted(terms.inputs - {Format.APNG}))
+        raise BadImage(f"the file is none of these: {names}", code=ErrorCode.UNSUPPORTED_FORMAT)
 
 
 def _key(data: bytes, recipe: Recipe, terms: Terms) -> str:

@@ -11,14 +11,16 @@ from typing import Any
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import BaseError, GenericError
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import GCSStore, LocalStore, S3Store
 
-from pixlean.domain.delivery import Delivered, Delivery, Provider
+from pixlean.domain.delivery import Credentials, Delivered, Delivery, Provider
 from pixlean.domain.errors import AccessDenied, DeliveryFailed, ErrorCode, InvalidRequest
 
 _LINK_LIFE = timedelta(hours=1)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
+# What the library sets itself; other headers go along with the request.
+_ATTRIBUTES = ("Cache-Control",)
 _RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 
 
@@ -62,16 +64,22 @@ class ObjectStores:
                 store = self._store(delivery)
                 await self._write(store, data, media_type, delivery)
                 url = await self._link(store, delivery)
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            if delivery.credentials is None:
+                raise DeliveryFailed("the result could not be stored") from error
+            raise AccessDenied("the store refused the credentials", code=ErrorCode.DELIVERY_FORBIDDEN) from error
         except (BaseError, OSError, ValueError, TimeoutError) as error:
             raise DeliveryFailed("the result could not be stored") from error
+        plain = self._plain_url(delivery)
         return Delivered(
-            provider=delivery.provider, url=url, public_url=self._plain_url(delivery) if delivery.public else None
+            provider=delivery.provider, url=url, plain_url=plain, public_url=plain if delivery.public else None
         )
 
     async def _write(
         self, store: GCSStore | S3Store | LocalStore, data: bytes, media_type: str, delivery: Delivery
     ) -> None:
         attributes = {} if delivery.provider is Provider.FILE else {"Content-Type": media_type}
+        attributes |= {name: value for name, value in delivery.headers if name in _ATTRIBUTES}
         try:
             await obstore.put_async(store, delivery.path, data, attributes=attributes)
         except GenericError as error:
@@ -84,24 +92,25 @@ class ObjectStores:
         options: dict[str, Any] = {"timeout": timedelta(seconds=settings.timeout_seconds)}
         if delivery.provider is Provider.FILE:
             return LocalStore(Path(settings.file_root) / delivery.bucket, mkdir=True)
+        more = {name: value for name, value in delivery.headers if name not in _ATTRIBUTES}
         if delivery.provider is Provider.S3:
-            options["default_headers"] = {"x-amz-acl": "public-read"} if delivery.public else {}
+            options["default_headers"] = {**more, **({"x-amz-acl": "public-read"} if delivery.public else {})}
+            config: dict[str, Any] = _s3_access(delivery.credentials) if delivery.credentials else {}
             if settings.s3_endpoint:
                 options["allow_http"] = True
-                return S3Store(
-                    delivery.bucket, endpoint=settings.s3_endpoint, virtual_hosted_style_request=False,
-                    client_options=options, retry_config=_RETRIES,  # type: ignore[arg-type]
-                )  # fmt: skip
-            return S3Store(delivery.bucket, client_options=options, retry_config=_RETRIES)  # type: ignore[arg-type]
-        headers = {"x-goog-acl": "public-read"} if delivery.public else {}
+                config |= {"endpoint": settings.s3_endpoint, "virtual_hosted_style_request": False}
+            return S3Store(delivery.bucket, config=config, client_options=options, retry_config=_RETRIES)  # type: ignore[arg-type]
+        headers = {**more, **({"x-goog-acl": "public-read"} if delivery.public else {})}
         if delivery.project:
             headers["x-goog-user-project"] = delivery.project
         options["default_headers"] = headers
-        config: dict[str, Any] = {}
+        config = {}
         if settings.gcs_emulator:
             options["allow_http"] = True
             config = {"base_url": settings.gcs_emulator, "bearer_token": "emulator"}
-        if settings.google_credentials:
+        if delivery.credentials is not None:
+            config["bearer_token"] = delivery.credentials.secret
+        elif settings.google_credentials:
             # With a token of its own the client signs by a service account only.
             kind = "service_account" if settings.gcs_emulator else "application_credentials"
             config[kind] = settings.google_credentials
@@ -109,7 +118,11 @@ class ObjectStores:
 
     async def _link(self, store: GCSStore | S3Store | LocalStore, delivery: Delivery) -> str:
         unsigned = self.settings.gcs_emulator and not self.settings.google_credentials
-        if isinstance(store, LocalStore) or (delivery.provider is Provider.GCS and unsigned):
+        if (
+            delivery.credentials is not None
+            or isinstance(store, LocalStore)
+            or (delivery.provider is Provider.GCS and unsigned)
+        ):
             return self._plain_url(delivery)
         return await obstore.sign_async(store, "GET", delivery.path, _LINK_LIFE)
 
@@ -121,4 +134,16 @@ class ObjectStores:
             return f"{settings.gcs_emulator or 'https://storage.googleapis.com'}/{place}"
         if settings.s3_endpoint:
             return f"{settings.s3_endpoint.rstrip('/')}/{place}"
+        if delivery.credentials is not None:
+            return f"https://s3.{delivery.credentials.region}.amazonaws.com/{place}"
         return f"https://{delivery.bucket}.s3.amazonaws.com/{quote(delivery.path)}"
+
+
+def _s3_access(credentials: Credentials) -> dict[str, Any]:
+    session = {"session_token": credentials.session_token} if credentials.session_token else {}
+    return {
+        "access_key_id": credentials.key_id,
+        "secret_access_key": credentials.secret,
+        "region": credentials.region,
+        **session,
+    }

@@ -11,7 +11,10 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from pixlean.domain.errors import InvalidRequest
+from pixlean.domain.errors import InvalidRequest, PixleanError
+from pixlean.domain.formats import FORMATS, Format
+from pixlean.service.compress import Compressed
+from pixlean.web.contract import account, services
 
 _Answer = TypeVar("_Answer")
 _MOST_NAME_CHARACTERS = 150
@@ -36,6 +39,34 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def note(request: Request, done: Compressed) -> None:
+    """What came out, for those who count and log."""
+    noted = account(request)
+    noted.format, noted.method = str(done.work.format), done.work.method
+    noted.bytes_out, noted.seconds = len(done.work.data), done.seconds
+
+
+def media_type(made: Format) -> str:
+    """A format's media type in APIs that know no APNG."""
+    return FORMATS[Format.PNG if made is Format.APNG else made].media_type
+
+
+def public_url(request: Request, path: str) -> str:
+    """A path of this server as clients reach it: by ``PUBLIC_URL``, else by the host that the request names."""
+    base = services(request).settings.public_url or str(request.base_url)
+    return base.rstrip("/") + path
+
+
+def error_headers(error: PixleanError, status: int) -> dict[str, str]:
+    """What every error's answer carries, whatever its body looks like."""
+    headers = {"Cache-Control": "no-store"}
+    if "retry_after" in error.facts:
+        headers["Retry-After"] = str(error.facts["retry_after"])
+    if status in (408, 413):
+        headers["Connection"] = "close"  # the rest of the body is not read
+    return headers
 
 
 def attachment(stem: str, tail: str) -> str:

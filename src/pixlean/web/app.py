@@ -14,29 +14,30 @@ from starlette.responses import Response
 
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.contract import Dialect, Services, Settings, account
-from pixlean.web.dialects import feather, native
+from pixlean.web.dialects import feather, native, optipic, tinify
 from pixlean.web.middleware import Cors, Net, Observer, Reception
 from pixlean.web.observe import Metrics
 from pixlean.web.ops import routes
 
 # The native dialect owns every path that no other one claims, so it stands last.
-DIALECTS: tuple[Dialect, ...] = (cast(Dialect, feather), cast(Dialect, native))
+DIALECTS: tuple[Dialect, ...] = tuple(cast(Dialect, module) for module in (optipic, tinify, feather, native))
 
 
 def dialect_for(path: str) -> Dialect:
     """The dialect whose prefix begins the path."""
     for dialect in DIALECTS:
-        if any(path.startswith(prefix) for prefix in dialect.PREFIXES):
+        if any(f"{path}/".startswith(prefix) for prefix in dialect.PREFIXES):
             return dialect
     return DIALECTS[-1]
 
 
 _OUR_HEADERS = (
-    "Content-Disposition", "RateLimit", "Retry-After", "Server-Timing", "X-Cache", "X-Compression-Ratio",
+    "Compression-Count", "Content-Disposition", "Image-Height", "Image-Width", "Location", "RateLimit", "Retry-After",
+    "Server-Timing", "X-Compressed-Size", "X-Cache", "X-Compression-Ratio",
     "X-Iterations", "X-Optimization-Method", "X-Optimized-Size", "X-Original-Bytes", "X-Original-Format",
     "X-Original-Size", "X-Output-Bytes", "X-Output-Format", "X-Output-Height", "X-Output-Quality", "X-Output-Width",
     "X-Processing-Time-Ms", "X-Quality-Score", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-    "X-Reduction-Percent", "X-Request-ID", "X-Resized", "X-Target-Met",
+    "X-Reduction-Percent", "X-Request-ID", "X-Resized", "X-Savings-Percent", "X-Target-Met",
 )  # fmt: skip
 
 
@@ -61,7 +62,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         middleware=[
-            Middleware(Reception, observers=(metrics, *observers)),
+            Middleware(Reception, observers=(metrics, *observers), show_id=_show_id),
             Middleware(
                 Cors,
                 origins={"/api/": settings.feather.allowed_origins, "/": settings.allowed_origins},
@@ -75,6 +76,10 @@ def create_app(
     for dialect in DIALECTS:
         app.router.routes.extend(dialect.ROUTES)
     return app
+
+
+def _show_id(path: str, request_id: str) -> str:
+    return dialect_for(path).show_id(request_id)
 
 
 async def _show_ours(request: Request, error: PixleanError) -> Response:

@@ -140,7 +140,10 @@ class _FormReader:
         if not self.in_file:
             return
         if segment.name != "file":
-            raise InvalidRequest(f"unexpected file field {str(segment.name)[:50]!r}; send the image as 'file'")
+            raise InvalidRequest(
+                f"unexpected file field {str(segment.name)[:50]!r}; send the image as 'file'",
+                code=ErrorCode.MISSING_FILE,
+            )
         if self._form.file is not None:
             raise InvalidRequest("more than one 'file' was sent")
         self._form.file = memory_file("upload")
@@ -165,6 +168,19 @@ class _FormReader:
             self._form.fields.setdefault(self._name, self._text.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"the field {self._name[:50]!r} is not UTF-8") from error
+
+
+async def read_raw(request: Request, settings: Settings) -> Form:
+    """A body that is the file itself, whatever its type; a missing or empty one has ``file_bytes`` 0."""
+    form = Form(file=memory_file("upload"), media_type=request.headers.get("content-type", ""))
+    assert form.file is not None
+    try:
+        async for chunk in chunks(request, settings, settings.max_file_bytes):
+            form.file_bytes += os.write(form.file, chunk)
+        return form
+    except BaseException:
+        form.close()
+        raise
 
 
 async def read_json(request: Request, settings: Settings) -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Who asks: the client's address, judged by the proxies that are trusted."""
+"""Who asks: the client's address, judged by the proxies that are trusted, and the key that was shown."""
 
 from __future__ import annotations
 
+import base64
+import binascii
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
@@ -26,6 +28,24 @@ def client_address(request: Request, trusted: tuple[IPv4Network | IPv6Network, .
     if isinstance(address, IPv6Address):
         return str(ip_network((int(address) >> 64 << 64, 64)))
     return str(address) if address else "unknown"
+
+
+def bearer_key(request: Request) -> str | None:
+    """The key of ``Authorization: Bearer``, or ``None``."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    return given.strip() if scheme.lower() == "bearer" else None
+
+
+def basic_key(request: Request) -> str | None:
+    """The password of ``Authorization: Basic`` (the user name does not count), or ``None``."""
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        text = base64.b64decode(given.strip(), validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        return None
+    return text.partition(":")[2]
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:

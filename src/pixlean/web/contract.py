@@ -11,14 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pixlean.access.keys import Keys
 from pixlean.access.rate import RateLimiter
+from pixlean.access.usage import Ledger
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.domain.limits import Limits
+from pixlean.domain.recipe import Recipe
 from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
 from pixlean.service.gate import Gate
 from pixlean.service.models import Models
+from pixlean.service.outputs import Outputs
+from pixlean.state.database import Database
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,14 +41,20 @@ class FeatherSettings:
 class Settings:
     """What the HTTP side may decide by."""
 
-    api_key: str = ""
     max_file_bytes: int = 32 << 20
+    optipic_file_bytes: int = 20 << 20  # seeds/optipic.txt: "File exceeds 20 MB limit"
     default_quality: int = 80
+    public_url: str = ""
     body_stall_seconds: float = 20.0
     body_total_seconds: float = 120.0
     allowed_origins: tuple[str, ...] = ("*",)
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     feather: FeatherSettings = FeatherSettings()
+
+    @property
+    def default_recipe(self) -> Recipe:
+        """What is done where a request names nothing."""
+        return Recipe(quality=self.default_quality)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +73,14 @@ class Services:
     settings: Settings
     gate: Gate
     limiter: RateLimiter
+    keys: Keys
+    ledger: Ledger
+    database: Database
     compress: Compress
     estimate: EstimateSavings
     deliver: Deliver
     models: Models
+    outputs: Outputs
     status: Status = field(default_factory=Status)
 
 
@@ -81,6 +96,9 @@ class Dialect(Protocol):
     def show_error(self, error: PixleanError) -> Response:
         """Any of our errors in this API's words and shape."""
 
+    def show_id(self, request_id: str) -> str:
+        """A request's UUID as this API writes it in ``X-Request-ID``."""
+
 
 def services(request: Request) -> Services:
     """The house's services, from the application."""
@@ -93,6 +111,7 @@ class Account:
 
     dialect: str = ""
     route: str = ""
+    plan: str = ""
     format: str = ""
     method: str = ""
     bytes_out: int = 0

@@ -41,12 +41,13 @@ Observer = Callable[[Finished], None]
 class Reception:
     """Outermost: sets ``X-Request-ID`` on every response, opens the account and tells the observers of the end.
 
-    An inbound ``X-Request-ID`` that is a UUID is kept.
+    An inbound ``X-Request-ID`` that is a UUID is kept; ``show_id`` says how a path's dialect writes it.
     """
 
-    def __init__(self, app: ASGIApp, observers: tuple[Observer, ...]) -> None:
+    def __init__(self, app: ASGIApp, observers: tuple[Observer, ...], show_id: Callable[[str, str], str]) -> None:
         self._app = app
         self._observers = observers
+        self._show_id = show_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -70,8 +71,8 @@ class Reception:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                if not any(name.lower() == b"x-request-id" for name, _ in message["headers"]):
-                    message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                shown = self._show_id(scope["path"], request_id.decode()).encode()
+                message["headers"] = [*message["headers"], (b"x-request-id", shown)]
             await send(message)
 
         try:
@@ -98,7 +99,7 @@ class Cors:
                         app,
                         allow_origins=list(allowed),
                         allow_methods=["GET", "POST", "OPTIONS"],
-                        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+                        allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-API-Key", "Idempotency-Key"],
                         expose_headers=list(exposed),
                         max_age=600,
                     ),

@@ -48,6 +48,10 @@ class Metrics:
             "pixlean_requests", "Requests by dialect, route and status.", ("dialect", "route", "status"),
             registry=self._registry,
         )  # fmt: skip
+        self._by_plan = Counter(
+            "pixlean_plan_requests", "Requests by dialect, plan and status.", ("dialect", "plan", "status"),
+            registry=self._registry,
+        )  # fmt: skip
         self._bytes_in = Counter("pixlean_bytes_in", "Bytes of request bodies.", ("dialect",), registry=self._registry)
         self._bytes_out = Counter("pixlean_bytes_out", "Bytes of results.", ("dialect",), registry=self._registry)
         self._seconds = Histogram(
@@ -68,6 +72,8 @@ class Metrics:
         account = finished.account
         dialect, route = account.dialect or "none", account.route or "other"
         self._requests.labels(dialect, route, str(finished.status)).inc()
+        if account.plan:
+            self._by_plan.labels(dialect, account.plan, str(finished.status)).inc()
         self._bytes_in.labels(dialect).inc(finished.bytes_in)
         self._bytes_out.labels(dialect).inc(account.bytes_out)
         self._seconds.labels(dialect, route).observe(finished.seconds)

@@ -36,10 +36,13 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """``GET /health/ready``: 503 while the server drains."""
-    draining = services(request).gate.draining
-    body = {"status": "draining" if draining else "ready"}
-    return JSONResponse(body, status_code=503 if draining else 200, headers=_FRESH)
+    """``GET /health/ready``: 503 while the server drains, or can't reach the database of keys and usage."""
+    house = services(request)
+    if house.gate.draining:
+        status = "draining"
+    else:
+        status = "ready" if await house.database.answers() else "database lost"
+    return JSONResponse({"status": status}, status_code=200 if status == "ready" else 503, headers=_FRESH)
 
 
 def routes(metrics: Metrics, dialects: tuple[Dialect, ...]) -> list[Route]:

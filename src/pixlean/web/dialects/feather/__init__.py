@@ -9,4 +9,6 @@ from pixlean.web.dialects.feather.routes import ROUTES
 NAME = "feather"
 PREFIXES = ("/api/",)
 
-__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error"]
+show_id = str
+
+__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error", "show_id"]

@@ -6,10 +6,14 @@ from starlette.responses import JSONResponse, Response
 
 from pixlean.access.rate import RateExceeded, Standing
 from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.web.answers import error_headers
 
 ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.INVALID_REQUEST: (400, "INVALID_INPUT"),
     ErrorCode.MALFORMED_BODY: (400, "INVALID_INPUT"),
+    ErrorCode.WRONG_MEDIA_TYPE: (400, "INVALID_INPUT"),
+    ErrorCode.MISSING_FILE: (400, "INVALID_INPUT"),
+    ErrorCode.MISSING_SIDES: (400, "INVALID_INPUT"),
     ErrorCode.NOT_FOUND: (404, "NOT_FOUND"),
     ErrorCode.METHOD_NOT_ALLOWED: (405, "METHOD_NOT_ALLOWED"),
     ErrorCode.BODY_TIMEOUT: (408, "REQUEST_TIMEOUT"),
@@ -24,8 +28,11 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.DELIVERY_FAILED: (500, "INTERNAL_ERROR"),
     ErrorCode.DELIVERY_FORBIDDEN: (403, "FORBIDDEN"),
     ErrorCode.RATE_LIMITED: (429, "RATE_LIMIT_EXCEEDED"),
+    ErrorCode.QUOTA_EXCEEDED: (429, "RATE_LIMIT_EXCEEDED"),
     ErrorCode.OVERLOADED: (503, "SERVICE_OVERLOADED"),
     ErrorCode.SHUTTING_DOWN: (503, "SERVICE_OVERLOADED"),
+    ErrorCode.STATE_LOST: (503, "SERVICE_UNAVAILABLE"),
+    ErrorCode.STORE_LOST: (503, "SERVICE_UNAVAILABLE"),
     ErrorCode.TIMEOUT: (504, "TIMEOUT"),
     ErrorCode.CHILD_DIED: (422, "INVALID_IMAGE"),
     ErrorCode.ENGINE_FAILED: (500, "PROCESSING_FAILED"),
@@ -46,13 +53,9 @@ def rate_headers(standing: Standing) -> dict[str, str]:
 def show_error(error: PixleanError) -> Response:
     """``{"error": {"code", "message", "details"?}}`` with the right status."""
     status, word = ERRORS[error.code]
-    headers = {"Cache-Control": "no-store"}
+    headers = error_headers(error, status)
     if isinstance(error, RateExceeded):
         headers |= rate_headers(error.standing)
-    if "retry_after" in error.facts:
-        headers["Retry-After"] = str(error.facts["retry_after"])
-    if status in (408, 413):
-        headers["Connection"] = "close"
     body: dict[str, object] = {"code": word, "message": error.message}
     if error.facts:
         body["details"] = error.facts

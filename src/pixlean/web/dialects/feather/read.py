@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -14,6 +12,7 @@ from pixlean.domain.edits import Crop, Edits, Resize
 from pixlean.domain.errors import BadImage, ErrorCode, InvalidRequest
 from pixlean.domain.formats import FORMATS, Format
 from pixlean.domain.recipe import Recipe
+from pixlean.web import fields as given
 from pixlean.web.body import Form, read_form
 from pixlean.web.contract import Settings
 from pixlean.web.negotiate import names
@@ -26,7 +25,6 @@ _MEDIA_TYPES = {
     "image/heif", "image/jpg", "image/pjpeg", "image/x-png", "image/x-ms-bmp", "image/x-bmp", "image/tif",
 }  # fmt: skip
 _UNDECLARED = {"", "application/octet-stream", "multipart/form-data"}
-_TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off", ""}
 _MOST_SIDE_PX = 32_768
 _MB = 1_048_576
 
@@ -85,83 +83,48 @@ def _recipe(fields: Mapping[str, str], outputs: tuple[Format, ...], *, auto: boo
     mode = fields.get("mode") or "final"
     if mode not in ("final", "preview"):
         raise InvalidRequest("'mode' must be final or preview")
-    target_mb = _number(fields, "targetMB", 0, 1024, None, above=True)
-    quality = _whole(fields, "quality", 1, 100, 80)
+    target_mb = given.number(fields, "targetMB", 0, 1024, above=True)
+    quality = given.whole(fields, "quality", 1, 100)
     return Recipe(
         quality=80 if quality is None else quality,
-        strip_metadata=_flag(fields, "stripMetadata", default=True),
-        progressive_jpeg=_flag(fields, "progressive", default=False),
+        strip_metadata=given.flag(fields, "stripMetadata", default=True),
+        progressive_jpeg=given.flag(fields, "progressive", default=False),
         outputs=outputs,
         auto=auto,
         edits=_edits(fields),
         target_bytes=max(1, int(target_mb * _MB)) if target_mb is not None and sized else None,
-        effort=_whole(fields, "effort", 0, 9, None),
+        effort=given.whole(fields, "effort", 0, 9),
         preview=mode == "preview",
     )
 
 
 def _edits(fields: Mapping[str, str]) -> Edits:
-    sides = [_whole(fields, name, 1, _MOST_SIDE_PX, None) for name in ("maxWidth", "maxHeight")]
+    sides = [given.whole(fields, name, 1, _MOST_SIDE_PX) for name in ("maxWidth", "maxHeight")]
     return Edits(
         crop=_crop(fields),
-        rotate_degrees=_number(fields, "rotate", -360, 360, 0.0) or 0.0,
-        flip=_flag(fields, "flip", default=False),
-        flop=_flag(fields, "flop", default=False),
+        rotate_degrees=given.number(fields, "rotate", -360, 360) or 0.0,
+        flip=given.flag(fields, "flip", default=False),
+        flop=given.flag(fields, "flop", default=False),
         resize=Resize(width_px=sides[0], height_px=sides[1]) if any(sides) else None,
         brightness=_factor(fields, "brightness", 0.1, 3),
         saturation=_factor(fields, "saturation", 0, 3),
         contrast=_factor(fields, "contrast", 0.1, 3),
-        greyscale=_flag(fields, "grayscale", default=False),
-        blur_sigma=_number(fields, "blur", 0, 10, 0.0) or 0.0,
-        sharpen=_flag(fields, "sharpen", default=False),
+        greyscale=given.flag(fields, "grayscale", default=False),
+        blur_sigma=given.number(fields, "blur", 0, 10) or 0.0,
+        sharpen=given.flag(fields, "sharpen", default=False),
     )
 
 
 def _crop(fields: Mapping[str, str]) -> Crop | None:
-    given = [_whole(fields, name, 0, 1 << 30, None) for name in ("cropX", "cropY", "cropWidth", "cropHeight")]
-    if all(value is None for value in given):
+    sides = [given.whole(fields, name, 0, 1 << 30) for name in ("cropX", "cropY", "cropWidth", "cropHeight")]
+    if all(value is None for value in sides):
         return None
-    left, top, width, height = given
+    left, top, width, height = sides
     if width is None or height is None or not width or not height:
         raise InvalidRequest("'cropWidth' and 'cropHeight' are needed for a crop")
     return Crop(left_px=left or 0, top_px=top or 0, width_px=width, height_px=height)
 
 
 def _factor(fields: Mapping[str, str], name: str, least: float, most: float) -> float:
-    value = _number(fields, name, least, most, 1.0)
+    value = given.number(fields, name, least, most)
     return 1.0 if value is None else value
-
-
-def _whole(fields: Mapping[str, str], name: str, least: int, most: int, default: int | None) -> int | None:
-    text = fields.get(name, "")
-    if not text:
-        return default
-    if not re.fullmatch(r"-?\d{1,10}(\.0*)?", text) or not least <= int(float(text)) <= most:
-        raise InvalidRequest(f"'{name}' must be a whole number from {least} to {most}")
-    return int(float(text))
-
-
-def _number(
-    fields: Mapping[str, str], name: str, least: float, most: float, default: float | None, *, above: bool = False
-) -> float | None:
-    text = fields.get(name, "")
-    if not text:
-        return default
-    try:
-        value = float(text) if len(text) <= 30 else math.nan
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most or (above and value == least):
-        raise InvalidRequest(f"'{name}' must be a number from {least:g} to {most:g}")
-    return value
-
-
-def _flag(fields: Mapping[str, str], name: str, *, default: bool) -> bool:
-    text = fields.get(name)
-    if text is None or text == "":
-        return default
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise InvalidRequest(f"'{name}' must be true or false")

@@ -16,9 +16,10 @@ from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed, Terms
 from pixlean.service.inputs import Upload
 from pixlean.service.models import Variant
-from pixlean.web.answers import attachment, unless_gone
+from pixlean.web.admission import enter
+from pixlean.web.answers import attachment, media_type, note, unless_gone
 from pixlean.web.callers import client_address
-from pixlean.web.contract import Services, account, services
+from pixlean.web.contract import Services, services
 from pixlean.web.dialects.feather.errors import rate_headers
 from pixlean.web.dialects.feather.read import INPUTS, OUTPUTS, CompressRequest, read_compress
 
@@ -62,17 +63,14 @@ async def _work(request: Request, *, convert: bool) -> Response:
         raise BadImage(error.message, code=code, facts=error.facts) from error
     finally:
         asked.form.close()
-    noted = account(request)
-    noted.format, noted.method = str(done.work.format), done.work.method
-    noted.bytes_out, noted.seconds = len(done.work.data), done.seconds
+    note(request, done)
     response = _show(done, asked, time.perf_counter() - started)
     response.headers.update(rate_headers(standing) if standing else {})
     return response
 
 
 async def _admit(request: Request, house: Services) -> Standing | None:
-    noted = account(request)
-    noted.dialect, noted.route = "feather", request.url.path
+    enter(request, "feather")
     caller = client_address(request, house.settings.trusted_proxies)
     return await house.limiter.admit_to("feather", house.settings.feather.per_minute, caller)
 
@@ -97,7 +95,7 @@ def _show(done: Compressed, asked: CompressRequest, seconds: float) -> Response:
     }
     if asked.negotiated:
         headers["Vary"] = "Accept"
-    return Response(work.data, media_type="image/png" if work.format == "apng" else row.media_type, headers=headers)
+    return Response(work.data, media_type=media_type(work.format), headers=headers)
 
 
 async def modnet(request: Request) -> Response:

@@ -9,4 +9,6 @@ from pixlean.web.dialects.native.routes import ROUTES
 NAME = "native"
 PREFIXES = ("/",)
 
-__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error"]
+show_id = str
+
+__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error", "show_id"]

@@ -6,10 +6,14 @@ from starlette.responses import JSONResponse, Response
 
 from pixlean.access.rate import RateExceeded, Standing
 from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.web.answers import error_headers
 
 ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.INVALID_REQUEST: (400, "bad_request"),
     ErrorCode.MALFORMED_BODY: (400, "bad_request"),
+    ErrorCode.WRONG_MEDIA_TYPE: (400, "bad_request"),
+    ErrorCode.MISSING_FILE: (400, "bad_request"),
+    ErrorCode.MISSING_SIDES: (400, "bad_request"),
     ErrorCode.NOT_FOUND: (404, "not_found"),
     ErrorCode.METHOD_NOT_ALLOWED: (405, "method_not_allowed"),
     ErrorCode.BODY_TIMEOUT: (408, "request_timeout"),
@@ -24,8 +28,11 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.DELIVERY_FAILED: (502, "storage_failed"),
     ErrorCode.DELIVERY_FORBIDDEN: (403, "storage_forbidden"),
     ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
+    ErrorCode.QUOTA_EXCEEDED: (429, "quota_exceeded"),
     ErrorCode.OVERLOADED: (503, "service_overloaded"),
     ErrorCode.SHUTTING_DOWN: (503, "service_overloaded"),
+    ErrorCode.STATE_LOST: (503, "service_unavailable"),
+    ErrorCode.STORE_LOST: (503, "service_unavailable"),
     ErrorCode.TIMEOUT: (500, "tool_timeout"),
     ErrorCode.CHILD_DIED: (422, "optimization_failed"),
     ErrorCode.ENGINE_FAILED: (422, "optimization_failed"),
@@ -48,14 +55,10 @@ def rate_headers(standing: Standing) -> dict[str, str]:
 def show_error(error: PixleanError) -> Response:
     """``{"success": false, "error", "message", ...facts}`` with the right status."""
     status, word = ERRORS[error.code]
-    headers = {"Cache-Control": "no-store"}
+    headers = error_headers(error, status)
     if isinstance(error, RateExceeded):
         headers |= rate_headers(error.standing)
-    if "retry_after" in error.facts:
-        headers["Retry-After"] = str(error.facts["retry_after"])
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"
-    if status in (408, 413):
-        headers["Connection"] = "close"
     body = {"success": False, "error": word, "message": error.message, **error.facts}
     return JSONResponse(body, status_code=status, headers=headers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import math
 import re
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from starlette.requests import Request
 
 from pixlean.domain.delivery import Delivery, Provider, normal_path
 from pixlean.domain.edits import NO_EDITS, Edits, Resize
-from pixlean.domain.errors import AccessDenied, InvalidRequest
+from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
 from pixlean.service.inputs import Link, Origin, Upload
@@ -44,17 +43,6 @@ class EstimateRequest:
     thumbnail_url: str | None = None
     file_bytes: int | None = None
     form: Form | None = None
-
-
-def known_caller(request: Request, settings: Settings) -> str | None:
-    """The key that was shown, checked; ``None`` in dev mode. Raises ``AccessDenied``."""
-    if not settings.api_key:
-        return None
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    same = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), settings.api_key.encode())
-    if scheme.lower() != "bearer" or not same:
-        raise AccessDenied("a valid API key is needed: Authorization: Bearer <api-key>")
-    return settings.api_key
 
 
 async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest:

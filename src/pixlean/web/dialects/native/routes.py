@@ -12,17 +12,18 @@ from pixlean.domain.formats import FORMATS
 from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
 from pixlean.service.estimate import Estimated
-from pixlean.web.answers import unless_gone
-from pixlean.web.callers import client_address
+from pixlean.web.admission import admit, identify
+from pixlean.web.answers import note, unless_gone
+from pixlean.web.callers import bearer_key
 from pixlean.web.contract import Services, account, services
 from pixlean.web.dialects.native.errors import rate_headers
-from pixlean.web.dialects.native.read import OptimizeRequest, known_caller, read_estimate, read_optimize
+from pixlean.web.dialects.native.read import OptimizeRequest, read_estimate, read_optimize
 
 
 async def optimize(request: Request) -> Response:
     """``POST /optimize``."""
     house = services(request)
-    standing = await _admit(request, house)
+    standing = await _admit(request)
     asked = await read_optimize(request, house.settings)
     try:
         if asked.delivery is not None:
@@ -36,20 +37,20 @@ async def optimize(request: Request) -> Response:
 async def _optimized(request: Request, house: Services, asked: OptimizeRequest) -> Response:
     done = await house.compress(asked.origin, asked.recipe)
     if asked.delivery is None:
-        _note(request, done)
+        note(request, done)
         shown = _show_picture(done)
         if asked.recipe.auto:
             shown.headers["Vary"] = "Accept"
         return shown
     done, delivered = await house.deliver(done, asked.delivery)
-    _note(request, done)
+    note(request, done)
     return _show_delivered(done, delivered)
 
 
 async def estimate(request: Request) -> Response:
     """``POST /estimate``."""
     house = services(request)
-    standing = await _admit(request, house)
+    standing = await _admit(request)
     asked = await read_estimate(request, house.settings)
     try:
         work = house.estimate(
@@ -64,21 +65,9 @@ async def estimate(request: Request) -> Response:
     return _with_standing(_show_estimate(done), standing)
 
 
-async def _admit(request: Request, house: Services) -> Standing | None:
+async def _admit(request: Request) -> Standing | None:
     """Key, rate and queue, in this order, before a byte of the body is read."""
-    noted = account(request)
-    noted.dialect, noted.route = "native", request.url.path
-    key = known_caller(request, house.settings)
-    caller = "house" if key else client_address(request, house.settings.trusted_proxies)
-    standing = await house.limiter.admit(caller, known=key is not None)
-    house.gate.check()
-    return standing
-
-
-def _note(request: Request, done: Compressed) -> None:
-    noted = account(request)
-    noted.format, noted.method = str(done.work.format), done.work.method
-    noted.bytes_out, noted.seconds = len(done.work.data), done.seconds
+    return await admit(request, await identify(request, "native", bearer_key(request)))
 
 
 def _with_standing(response: Response, standing: Standing | None) -> Response:

@@ -1,0 +1,234 @@
+"""Usage by key, meter and calendar month (UTC): debited before the work, kept after it, refunded where it failed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pixlean.access.tariffs import TARIFFS, Meter
+from pixlean.domain.caller import Caller, Plan
+from pixlean.domain.errors import ErrorCode, LimitExceeded, Unavailable
+from pixlean.state.database import Database
+from pixlean.state.schema import DEBITS, USAGE
+
+# The ledger is for those who check the sums: this month's and the last one's.
+_LEDGER_DAYS = 70
+
+# One statement, so that no two requests can both take the last place; the same on SQLite and PostgreSQL.
+_ADD = text(
+    "INSERT INTO usage (key_id, meter, month, used) VALUES (:key_id, :meter, :month, :amount)"
+    " ON CONFLICT (key_id, meter, month) DO UPDATE SET used = usage.used + excluded.used RETURNING used"
+)
+_ADD_UP_TO = text(
+    "INSERT INTO usage (key_id, meter, month, used) VALUES (:key_id, :meter, :month, :amount)"
+    " ON CONFLICT (key_id, meter, month) DO UPDATE SET used = usage.used + excluded.used"
+    " WHERE usage.used + excluded.used <= :most RETURNING used"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """What a key used of one meter in one month; ``limit`` and ``remaining`` are ``None`` where there is no limit."""
+
+    key_id: str
+    plan: Plan
+    meter: Meter
+    month: str
+    used: int
+    included: int | None
+    limit: int | None
+    overage: int
+    cost_usd: float
+
+    @property
+    def remaining(self) -> int | None:
+        """What is left of what is included."""
+        return None if self.included is None else max(0, self.included - self.used)
+
+    @property
+    def reset_at(self) -> str:
+        """When the next month begins, ISO 8601 in UTC."""
+        year, month = (int(part) for part in self.month.split("-"))
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+        return f"{year:04d}-{month:02d}-01T00:00:00.000Z"
+
+
+class QuotaExceeded(LimitExceeded):
+    """The month's quota is used up; ``usage`` says how much it was and when the next one begins."""
+
+    code = ErrorCode.QUOTA_EXCEEDED
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__("Monthly request limit reached", facts={"limit": usage.limit, "reset_at": usage.reset_at})
+        self.usage = usage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Debit:
+    """What one request holds of a meter; ``used`` is the month's sum with it."""
+
+    id: str
+    key_id: str
+    meter: Meter
+    month: str
+    amount: int
+    used: int
+
+
+class Ledger:
+    """The usage of all keys. ``hold_seconds`` is how long a request may take before its debit is given back."""
+
+    def __init__(self, database: Database, hold_seconds: float, clock: Callable[[], float] = time.time) -> None:
+        self._database = database
+        self._hold_seconds = hold_seconds
+        self._clock = clock
+
+    @contextlib.asynccontextmanager
+    async def debited(self, caller: Caller, meter: Meter, request_id: str, amount: int = 1) -> AsyncIterator[Debit]:
+        """Work that is counted: kept where it ends well, refunded where it raises or is cancelled.
+
+        Raises ``QuotaExceeded``, and ``Unavailable`` where nothing can be counted: then nothing was done.
+        """
+        debit = await self.hold(caller, meter, request_id, amount)
+        try:
+            yield debit
+        except BaseException:
+            # Where the database is lost now, the hold runs out and is refunded then.
+            with contextlib.suppress(Unavailable):
+                await _to_the_end(self.refund(debit))
+            raise
+        await _to_the_end(self.keep(debit))
+
+    async def hold(self, caller: Caller, meter: Meter, request_id: str, amount: int = 1) -> Debit:
+        """Take from the month's quota. Raises ``QuotaExceeded``."""
+        now = self._clock()
+        month = month_of(now)
+        most = TARIFFS[meter].limit(caller.plan)
+        entry = {"key_id": caller.key_id, "meter": str(meter), "month": month, "amount": amount}
+        async with self._database.transaction() as connection:
+            if most is None:
+                used = (await connection.execute(_ADD, entry)).scalar()
+            elif amount <= most:
+                used = (await connection.execute(_ADD_UP_TO, {**entry, "most": most})).scalar()
+            else:
+                used = None
+            if used is None:
+                raise QuotaExceeded(await self._read(connection, caller, meter, month))
+            debit = Debit(
+                id=str(uuid.uuid4()), key_id=caller.key_id, meter=meter, month=month, amount=amount, used=used
+            )
+            await connection.execute(
+                insert(DEBITS).values(
+                    **entry, id=debit.id, request_id=request_id, created_at=now, held_until=now + self._hold_seconds
+                )
+            )
+        return debit
+
+    async def keep(self, debit: Debit) -> None:
+        """The work was done; counted again where it took so long that it had been given back."""
+        done = update(DEBITS).where(DEBITS.c.id == debit.id).values(held_until=None)
+        async with self._database.transaction() as connection:
+            if not (await connection.execute(done)).rowcount:
+                entry = {"key_id": debit.key_id, "meter": str(debit.meter), "month": debit.month}
+                await connection.execute(_ADD, {**entry, "amount": debit.amount})
+
+    async def refund(self, debit: Debit) -> None:
+        """The work failed: give back what was held, once."""
+        async with self._database.transaction() as connection:
+            await self._give_back(connection, debit.id)
+
+    async def refund_lost(self, *, all_held: bool = False) -> int:
+        """Give back what requests hold whose time is over, or with ``all_held`` everything that is held: how many.
+
+        ``all_held`` at the start of the only server, when nothing can be at work.
+        """
+        held = DEBITS.c.held_until.is_not(None) if all_held else DEBITS.c.held_until < self._clock()
+        async with self._database.transaction() as connection:
+            lost = (await connection.execute(select(DEBITS.c.id).where(held))).scalars().all()
+            for debit_id in lost:
+                await self._give_back(connection, debit_id)
+            old = self._clock() - _LEDGER_DAYS * 86_400
+            await connection.execute(delete(DEBITS).where(DEBITS.c.created_at < old, DEBITS.c.held_until.is_(None)))
+        return len(lost)
+
+    @staticmethod
+    async def _give_back(connection: AsyncConnection, debit_id: str) -> None:
+        # Deleting the row and taking from the sum are one transaction: a second refund finds no row.
+        held = (DEBITS.c.id == debit_id) & DEBITS.c.held_until.is_not(None)
+        row = (await connection.execute(delete(DEBITS).where(held).returning(DEBITS))).first()
+        if row is None:
+            return
+        of_row = (USAGE.c.key_id == row.key_id) & (USAGE.c.meter == row.meter) & (USAGE.c.month == row.month)
+        await connection.execute(update(USAGE).where(of_row).values(used=USAGE.c.used - row.amount))
+
+    async def standing(self, caller: Caller, meter: Meter) -> Usage:
+        """This month's usage of one key."""
+        async with self._database.transaction() as connection:
+            return await self._read(connection, caller, meter, month_of(self._clock()))
+
+    async def months(
+        self, callers: Mapping[str, Caller], *, key_id: str | None = None, month: str | None = None
+    ) -> tuple[Usage, ...]:
+        """What was used, of all keys and months where none is named; ``callers`` by their ids give the plans."""
+        asked = select(USAGE).where(USAGE.c.used > 0).order_by(USAGE.c.month, USAGE.c.key_id, USAGE.c.meter)
+        if key_id is not None:
+            asked = asked.where(USAGE.c.key_id == key_id)
+        if month is not None:
+            asked = asked.where(USAGE.c.month == month)
+        async with self._database.transaction() as connection:
+            rows = (await connection.execute(asked)).all()
+        return tuple(
+            usage_of(callers.get(row.key_id, _unknown(row.key_id)), Meter(row.meter), row.month, row.used)
+            for row in rows
+        )
+
+    @staticmethod
+    async def _read(connection: AsyncConnection, caller: Caller, meter: Meter, month: str) -> Usage:
+        of_key = (USAGE.c.key_id == caller.key_id) & (USAGE.c.meter == str(meter)) & (USAGE.c.month == month)
+        used = (await connection.execute(select(USAGE.c.used).where(of_key))).scalar() or 0
+        return usage_of(caller, meter, month, used)
+
+
+def usage_of(caller: Caller, meter: Meter, month: str, used: int) -> Usage:
+    """A month's sum on the terms of the caller's plan."""
+    tariff = TARIFFS[meter]
+    return Usage(
+        key_id=caller.key_id,
+        plan=caller.plan,
+        meter=meter,
+        month=month,
+        used=used,
+        included=tariff.included if caller.is_known else None,
+        limit=tariff.limit(caller.plan),
+        overage=tariff.overage(used, caller.plan),
+        cost_usd=tariff.cost_micro_usd(used, caller.plan) / 1_000_000,
+    )
+
+
+def _unknown(key_id: str) -> Caller:
+    return Caller(key_id=key_id, name=key_id, plan=Plan.PAID)
+
+
+def month_of(seconds: float) -> str:
+    """The calendar month (UTC) of a time, as ``2026-06``."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m")
+
+
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Let the work finish even where this task is cancelled meanwhile."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        with contextlib.suppress(Exception):
+            await task
+        raise

@@ -1,0 +1,63 @@
+"""``pixlean usage``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from cyclopts import Parameter
+
+
+def usage(
+    *,
+    key: str | None = None,
+    month: Annotated[str | None, Parameter(validator=lambda _, value: _check_month(value))] = None,
+    json_output: Annotated[bool, Parameter(name="--json")] = False,
+) -> None:
+    """Show what each key used, by API and month (UTC).
+
+    Parameters
+    ----------
+    key: one key's id only, as ``pixlean keys list`` shows it
+    month: one month only, such as 2026-06
+    json_output: print one JSON object instead of the table
+    """
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from pixlean.access.keys import Keys
+    from pixlean.access.usage import Ledger, Usage
+    from pixlean.cli.keys import with_accounts
+
+    async def ask(kept: Keys, ledger: Ledger) -> list[tuple[Usage, str, str]]:
+        known = {each.key_id: each for each in await kept.callers()}
+        rows = await ledger.months(known, key_id=key, month=month)
+        return [(row, known[row.key_id].name if row.key_id in known else "", str(row.plan)) for row in rows]
+
+    found = with_accounts(ask)
+    if json_output:
+        rows = [
+            {
+                "month": row.month, "key": row.key_id, "name": name, "plan": plan, "api": str(row.meter),
+                "used": row.used, "included": row.included, "overage": row.overage,
+                "overage_cost_usd": round(row.cost_usd, 6),
+            }
+            for row, name, plan in found
+        ]  # fmt: skip
+        print(json.dumps({"usage": rows}, indent=2))
+        return
+    table = Table(
+        "month", Column("key", overflow="fold"), "name", "plan", "api", "used", "included", "overage", "cost USD"
+    )
+    for row, name, plan in found:
+        included = "" if row.included is None else f"{row.included:,}"
+        cells = (f"{row.used:,}", included, f"{row.overage:,}", f"{row.cost_usd:.3f}")
+        table.add_row(row.month, row.key_id, name, plan, str(row.meter), *cells)
+    Console().print(table)
+
+
+def _check_month(value: str | None) -> None:
+    import re
+
+    if value is not None and not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", value):
+        raise ValueError("a month such as 2026-06")
