@@ -1,4 +1,4 @@
-"""Quota, kills and overhead of keyed requests: ``python -m benchmarks.accounts [quota|kills|overhead] [--postgres URL]``.
+"""Quota, kills and overhead of keyed requests: ``python -m benchmarks.accounts [WHAT] [--postgres URL]``.
 
 ``quota``: 200 requests at a time on one key with 500 a month, three times; with PostgreSQL over two servers.
 ``kills``: the server is killed 20 times under load; usage must equal the answers, and at most those in flight more.

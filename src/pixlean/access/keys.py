@@ -147,11 +147,17 @@ class Keys:
         return (*stored, _HOUSE, DEVELOPER)
 
     async def revoke(self, key_id: str) -> None:
-        """End a key for good: here at once, in other servers within a second. Raises ``InvalidRequest`` where there is no such key."""
+        """End a key for good: here at once, in other servers within a second.
+
+        Raises ``InvalidRequest`` where there is no such key.
+        """
         await self._change(key_id, revoked_at=self._clock())
 
     async def rotate(self, key_id: str) -> NewKey:
-        """A new secret for a key: the old one ends as ``revoke`` ends it, plan and usage stay. Raises ``InvalidRequest``."""
+        """A new secret for a key: the old one ends as ``revoke`` ends it, plan and usage stay.
+
+        Raises ``InvalidRequest``.
+        """
         made = NewKey(id=key_id, secret=_new_secret())
         await self._change(key_id, **_kept(made.secret))
         return made
