@@ -34,6 +34,17 @@ class Environment(BaseSettings):
     MAX_IMAGE_PIXELS: int = Field(100_000_000, ge=1, description="decoded pixels of one frame")
     DEFAULT_QUALITY: int = Field(80, ge=1, le=100, description="quality where a request names none")
     TOOL_TIMEOUT_SECONDS: float = Field(60, gt=0, le=3600, description="longest time for one picture")
+    MAX_JOBS: int = Field(10_000, ge=1, description="jobs that may wait; more are refused with 503")
+    WEBHOOK_SECRET: SecretStr = Field(SecretStr(""), description="signs webhooks of keys without a secret of their own")
+    WEBHOOK_ALLOWED_NETS: str = Field("", description="networks (CIDR list) that webhooks may go to although private")
+    WEBHOOK_ALLOW_HTTP: bool = Field(False, description="let webhooks go to http URLs too")
+    WEBHOOK_BACKOFF_SECONDS: str = Field(
+        "60, 300, 900, 3600, 10800, 25200, 43200", description="pauses between the tries of a webhook"
+    )
+    COMPRESSORIZE_FREE_RPM: int = Field(
+        20, ge=0, description="Compressorize: requests a minute, plan free; 0 is unlimited"
+    )
+    COMPRESSORIZE_PAID_RPM: int = Field(100, ge=0, description="Compressorize: the same for all other plans")
     API_KEY: SecretStr = Field(SecretStr(""), description="bearer token; empty is dev mode")
     ALLOWED_ORIGINS: str = Field("*", description="CORS origins, comma-separated")
     COMPRESSION_SEMAPHORE_SIZE: int = Field(0, ge=0, le=1024, description="pictures encoded at a time; 0 is one a core")
@@ -90,10 +101,17 @@ class Environment(BaseSettings):
             raise ValueError("one of DEBUG, INFO, WARNING, ERROR, CRITICAL")
         return value.upper()
 
-    @field_validator("URL_FETCH_ALLOWED_NETS", "TRUSTED_PROXIES")
+    @field_validator("URL_FETCH_ALLOWED_NETS", "TRUSTED_PROXIES", "WEBHOOK_ALLOWED_NETS")
     @classmethod
     def _networks(cls, value: str) -> str:
         parse_networks(value)
+        return value
+
+    @field_validator("WEBHOOK_BACKOFF_SECONDS")
+    @classmethod
+    def _pauses(cls, value: str) -> str:
+        if not all(0 <= float(part) <= 7 * 86_400 for part in parse_list(value)):
+            raise ValueError("seconds, comma-separated")
         return value
 
     @field_validator("REDIS_URL")

@@ -119,7 +119,7 @@ def test_a_name_that_changes_its_address_is_judged_when_connecting(monkeypatch: 
     """The resolver says a public address, the connection would go to another one: the socket itself is checked."""
     from aiohttp.abc import ResolveResult
 
-    from pixlean.outbound import fetch as module
+    from pixlean.outbound import session as module
 
     async def rebound(self: object, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=2, proto=6, flags=4)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import secrets
@@ -44,10 +45,11 @@ class Key:
 
 @dataclass(frozen=True, kw_only=True)
 class NewKey:
-    """A key that was just made: the only time that its secret is seen."""
+    """A key that was just made: the only time that its secrets are seen."""
 
     id: str
     secret: str
+    webhook_secret: str | None = None
 
 
 class Keys:
@@ -88,13 +90,12 @@ class Keys:
         if self._database.embedded and not self._database.file.exists():
             return False
         try:
-            async with self._database.transaction() as connection:
-                found = (await connection.execute(select(KEYS.c.id).limit(1))).first()
+            found = await self._database.read(select(KEYS.c.id).limit(1))
         except Unavailable:
             if self._has_keys is None:
                 raise
             return self._has_keys
-        self._has_keys, self._looked_at = found is not None, now
+        self._has_keys, self._looked_at = bool(found), now
         return self._has_keys
 
     async def _lookup(self, secret: str) -> Caller | None:
@@ -104,35 +105,45 @@ class Keys:
             return caller
         self._known.pop(digest, None)
         now = self._clock()
-        async with self._database.transaction() as connection:
-            row = (await connection.execute(select(KEYS).where(KEYS.c.secret_sha256 == digest))).first()
-            if row is None or row.revoked_at is not None or not hmac.compare_digest(row.secret_sha256, digest):
-                return None
-            if now - self._noted.get(row.id, 0.0) >= _NOTED_EVERY_SECONDS:
+        row = next(iter(await self._database.read(select(KEYS).where(KEYS.c.secret_sha256 == digest))), None)
+        if row is None or row.revoked_at is not None or not hmac.compare_digest(row.secret_sha256, digest):
+            return None
+        if now - self._noted.get(row.id, 0.0) >= _NOTED_EVERY_SECONDS:
+            async with self._database.transaction() as connection:
                 await connection.execute(update(KEYS).where(KEYS.c.id == row.id).values(last_used_at=now))
-                self._noted[row.id] = now
+            self._noted[row.id] = now
         caller = Caller(key_id=row.id, name=row.name, plan=Plan(row.plan))
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[digest] = (caller, time.monotonic() + _KNOWN_SECONDS)
         return caller
 
-    async def create(self, name: str, plan: Plan) -> NewKey:
-        """A new key of an account; an account may have several. Raises ``InvalidRequest``."""
+    async def webhook_secret(self, key_id: str) -> str | None:
+        """The key's own secret for webhooks, where it has one."""
+        rows = await self._database.read(select(KEYS.c.webhook_secret).where(KEYS.c.id == key_id))
+        return rows[0][0] if rows else None
+
+    async def create(self, name: str, plan: Plan, *, signs_webhooks: bool = False) -> NewKey:
+        """A new key of an account; an account may have several. Raises ``InvalidRequest``.
+
+        With ``signs_webhooks`` it has a secret of its own that signs the webhooks of its jobs.
+        """
         if not name.strip() or len(name) > 200:
             raise InvalidRequest("the name must have 1 to 200 characters")
         if plan is Plan.DEV:
             raise InvalidRequest("the plan must be free, paid or payg")
-        made = NewKey(id=f"key_{secrets.token_hex(8)}", secret=_new_secret())
+        # As the Standard Webhooks want secrets: base64 behind a prefix.
+        signing = f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}" if signs_webhooks else None
+        made = NewKey(id=f"key_{secrets.token_hex(8)}", secret=_new_secret(), webhook_secret=signing)
         row = {"id": made.id, "name": name.strip(), "plan": str(plan), "created_at": self._clock()}
+        row["webhook_secret"] = signing
         async with self._database.transaction() as connection:
             await connection.execute(insert(KEYS).values(**row, **_kept(made.secret)))
         return made
 
     async def list(self) -> tuple[Key, ...]:
         """All keys, the oldest first."""
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))).all()
+        rows = await self._database.read(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))
         return tuple(
             Key(
                 id=row.id, name=row.name, plan=Plan(row.plan), hint=row.hint, created_at=row.created_at,

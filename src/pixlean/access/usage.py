@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, text, update
+from sqlalchemy import Select, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pixlean.access.tariffs import TARIFFS, Meter
@@ -172,8 +172,9 @@ class Ledger:
 
     async def standing(self, caller: Caller, meter: Meter) -> Usage:
         """This month's usage of one key."""
-        async with self._database.transaction() as connection:
-            return await self._read(connection, caller, meter, month_of(self._clock()))
+        month = month_of(self._clock())
+        rows = await self._database.read(_used(caller, meter, month))
+        return usage_of(caller, meter, month, int(rows[0].used) if rows else 0)
 
     async def months(
         self, callers: Mapping[str, Caller], *, key_id: str | None = None, month: str | None = None
@@ -184,8 +185,7 @@ class Ledger:
             asked = asked.where(USAGE.c.key_id == key_id)
         if month is not None:
             asked = asked.where(USAGE.c.month == month)
-        async with self._database.transaction() as connection:
-            rows = (await connection.execute(asked)).all()
+        rows = await self._database.read(asked)
         return tuple(
             usage_of(callers.get(row.key_id, _unknown(row.key_id)), Meter(row.meter), row.month, row.used)
             for row in rows
@@ -193,9 +193,21 @@ class Ledger:
 
     @staticmethod
     async def _read(connection: AsyncConnection, caller: Caller, meter: Meter, month: str) -> Usage:
-        of_key = (USAGE.c.key_id == caller.key_id) & (USAGE.c.meter == str(meter)) & (USAGE.c.month == month)
-        used = (await connection.execute(select(USAGE.c.used).where(of_key))).scalar() or 0
+        used = (await connection.execute(_used(caller, meter, month))).scalar() or 0
         return usage_of(caller, meter, month, used)
+
+    async def count(self, connection: AsyncConnection, key_id: str, meter: Meter, request_id: str, amount: int) -> None:
+        """Count work that was done already, in the transaction that says so."""
+        now = self._clock()
+        entry = {"key_id": key_id, "meter": str(meter), "month": month_of(now), "amount": amount}
+        await connection.execute(_ADD, entry)
+        debit = {**entry, "id": str(uuid.uuid4()), "request_id": request_id, "created_at": now, "held_until": None}
+        await connection.execute(insert(DEBITS).values(**debit))
+
+
+def _used(caller: Caller, meter: Meter, month: str) -> Select[Any]:
+    of_key = (USAGE.c.key_id == caller.key_id) & (USAGE.c.meter == str(meter)) & (USAGE.c.month == month)
+    return select(USAGE.c.used).where(of_key)
 
 
 def usage_of(caller: Caller, meter: Meter, month: str, used: int) -> Usage:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from pixlean.access.keys import Keys, NewKey
-    from pixlean.access.usage import Ledger
+    from pixlean.access.keys import NewKey
+    from pixlean.wiring import Accounts
 
 keys = App(name="keys", help="Make, list, revoke and rotate API keys.")
 _Answer = TypeVar("_Answer")
@@ -21,18 +21,26 @@ Json = Annotated[bool, Parameter(name="--json")]
 
 
 @keys.command
-def create(*, name: str, plan: Literal["free", "paid", "payg"] = "free", json_output: Json = False) -> None:
+def create(
+    *,
+    name: str,
+    plan: Literal["free", "paid", "payg"] = "free",
+    webhook_secret: bool = False,
+    json_output: Json = False,
+) -> None:
     """Make a key and print it once; only its digest is kept. An account may have several keys.
 
     Parameters
     ----------
     name: whose key it is
     plan: free (capped by the month), paid, or payg (pays for what goes beyond)
+    webhook_secret: give the key a secret of its own that signs its webhooks, and print it too
     json_output: print one JSON object
     """
     from pixlean.domain.caller import Plan
 
-    _show_new(with_accounts(lambda kept, _: kept.create(name, Plan(plan))), json_output)
+    made = with_accounts(lambda to: to.keys.create(name, Plan(plan), signs_webhooks=webhook_secret))
+    _show_new(made, json_output)
 
 
 @keys.command(name="list")
@@ -46,13 +54,13 @@ def list_keys(*, json_output: Json = False) -> None:
     from rich.console import Console
     from rich.table import Column, Table
 
-    found = with_accounts(lambda kept, _: kept.list())
+    found = with_accounts(lambda to: to.keys.list())
     if json_output:
         rows = [
             {
                 "id": key.id, "name": key.name, "plan": str(key.plan), "key": key.hint,
-                "created_at": _iso(key.created_at), "last_used_at": _iso(key.last_used_at),
-                "revoked_at": _iso(key.revoked_at),
+                "created_at": iso(key.created_at), "last_used_at": iso(key.last_used_at),
+                "revoked_at": iso(key.revoked_at),
             }
             for key in found
         ]  # fmt: skip
@@ -60,7 +68,7 @@ def list_keys(*, json_output: Json = False) -> None:
         return
     table = Table(Column("id", overflow="fold"), "name", "plan", "key", "created", "last used", "revoked")
     for key in found:
-        times = (_iso(moment) or "" for moment in (key.created_at, key.last_used_at, key.revoked_at))
+        times = (iso(moment) or "" for moment in (key.created_at, key.last_used_at, key.revoked_at))
         table.add_row(key.id, key.name, str(key.plan), key.hint, *times)
     Console().print(table)
 
@@ -73,7 +81,7 @@ def revoke(key_id: str, /) -> None:
     ----------
     key_id: as ``pixlean keys list`` shows it
     """
-    with_accounts(lambda kept, _: kept.revoke(key_id))
+    with_accounts(lambda to: to.keys.revoke(key_id))
     print(f"{key_id} is revoked")
 
 
@@ -86,21 +94,21 @@ def rotate(key_id: str, /, *, json_output: Json = False) -> None:
     key_id: as ``pixlean keys list`` shows it
     json_output: print one JSON object
     """
-    _show_new(with_accounts(lambda kept, _: kept.rotate(key_id)), json_output)
+    _show_new(with_accounts(lambda to: to.keys.rotate(key_id)), json_output)
 
 
-def with_accounts(work: Callable[[Keys, Ledger], Awaitable[_Answer]]) -> _Answer:
+def with_accounts(work: Callable[[Accounts], Awaitable[_Answer]]) -> _Answer:
     """Ask the database of keys and usage; end with a message where that fails."""
     from pixlean.config import SettingsError, load
     from pixlean.domain.errors import PixleanError
     from pixlean.wiring import open_accounts
 
     async def ask() -> _Answer:
-        database, kept, ledger = open_accounts(load().environment)
+        accounts = open_accounts(load().environment)
         try:
-            return await work(kept, ledger)
+            return await work(accounts)
         finally:
-            await database.close()
+            await accounts.database.close()
 
     try:
         return asyncio.run(ask())
@@ -111,11 +119,15 @@ def with_accounts(work: Callable[[Keys, Ledger], Awaitable[_Answer]]) -> _Answer
 
 def _show_new(made: NewKey, json_output: bool) -> None:
     if json_output:
-        print(json.dumps({"id": made.id, "key": made.secret}))
+        secret = {"webhook_secret": made.webhook_secret} if made.webhook_secret else {}
+        print(json.dumps({"id": made.id, "key": made.secret, **secret}))
         return
     print(made.secret)
+    if made.webhook_secret:
+        print(made.webhook_secret)
     print(f"{made.id}: keep the key now, it is not shown again", file=sys.stderr)
 
 
-def _iso(moment: float | None) -> str | None:
+def iso(moment: float | None) -> str | None:
+    """A time for people, in UTC."""
     return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds")

@@ -25,13 +25,13 @@ def usage(
     from rich.console import Console
     from rich.table import Column, Table
 
-    from pixlean.access.keys import Keys
-    from pixlean.access.usage import Ledger, Usage
+    from pixlean.access.usage import Usage
     from pixlean.cli.keys import with_accounts
+    from pixlean.wiring import Accounts
 
-    async def ask(kept: Keys, ledger: Ledger) -> list[tuple[Usage, str, str]]:
-        known = {each.key_id: each for each in await kept.callers()}
-        rows = await ledger.months(known, key_id=key, month=month)
+    async def ask(to: Accounts) -> list[tuple[Usage, str, str]]:
+        known = {each.key_id: each for each in await to.keys.callers()}
+        rows = await to.ledger.months(known, key_id=key, month=month)
         return [(row, known[row.key_id].name if row.key_id in known else "", str(row.plan)) for row in rows]
 
     found = with_accounts(ask)

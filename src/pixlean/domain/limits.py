@@ -18,6 +18,7 @@ class Limits:
     """
 
     max_pixels: int = 100_000_000
+    max_side_px: int = 1 << 31
     max_total_pixels: int = 100_000_000
     max_canvas_pixels: int = 1_000_000_000
     max_raw_bytes: int = 1 << 30
@@ -46,6 +47,7 @@ class Limits:
     def check_picture(self, width_px: int, height_px: int, *, frames: int = 1, bytes_per_pixel: int = 4) -> None:
         """Check the size of a canvas, of all frames together and of their raw bytes."""
         pixels = width_px * height_px
+        self.check("max_side_px", max(width_px, height_px))
         self.check("max_pixels", pixels * frames if frames <= 1 else pixels)
         if frames > 1:
             self.check("max_canvas_pixels", pixels * frames)

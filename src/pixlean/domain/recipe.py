@@ -34,10 +34,11 @@ class Recipe:
 
     ``outputs`` are the formats that the result may have: none means the format of the source, several that the
     smallest at equal quality wins; with ``auto`` the content decides what is tried, and what is written without loss.
-    ``target_bytes`` is a size that the result must not exceed, ``min_score`` the
-    SSIMULACRA2 below which it must not fall; ``smart`` takes that score from the source. ``effort`` 0-9 is how much
-    work an encoder may do, ``None`` what pays; ``preview`` wants it quick and small. ``background`` shows through
-    where the result has no alpha channel. ``keep`` names what of the EXIF stays although the metadata is stripped.
+    With ``stay`` the source's own format is the only one where it is among them.
+    ``target_bytes`` is a size that the result must not exceed, ``min_score`` the SSIMULACRA2 below which it must not
+    fall; ``smart`` takes that score from the source. ``effort`` 0-9 is how much work an encoder may do, ``None`` what
+    pays; ``preview`` wants it quick and small. ``background`` shows through where the result has no alpha channel.
+    ``keep`` names what of the EXIF stays although the metadata is stripped.
     """
 
     quality: int = 80
@@ -48,6 +49,7 @@ class Recipe:
     max_reduction: float | None = None
     outputs: tuple[Format, ...] = ()
     auto: bool = False
+    stay: bool = False
     edits: Edits = NO_EDITS
     target_bytes: int | None = None
     min_score: float | None = None

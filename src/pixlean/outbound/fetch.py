@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
 import os
 import re
-import socket
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 
-from pixlean.domain.errors import ErrorCode, LimitExceeded, PixleanError, SourceFailed
+from pixlean.domain.errors import ErrorCode, LimitExceeded, SourceFailed
 from pixlean.outbound import guard
+from pixlean.outbound.session import open_session, was_blocked
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -46,44 +43,6 @@ class Head:
     is_whole: bool
 
 
-class _Blocked(OSError):
-    """A refused address on its way through aiohttp, which passes on only errors of the system."""
-
-
-class _CheckedResolver(AbstractResolver):
-    """The system's resolver; one refused address among the answers refuses the name."""
-
-    def __init__(self, settings: guard.Settings) -> None:
-        self._settings = settings
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """All addresses of a name. Raises ``_Blocked`` and the system's errors."""
-        loop = asyncio.get_running_loop()
-        answers = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, family=family)
-        found: list[ResolveResult] = []
-        for kind, _, protocol, _, place in answers:
-            _judge(place[0], self._settings)
-            found.append(
-                ResolveResult(
-                    hostname=host, host=str(place[0]), port=port, family=kind, proto=protocol,
-                    flags=socket.AI_NUMERICHOST,
-                )
-            )  # fmt: skip
-        return found
-
-    async def close(self) -> None:
-        """Nothing to close."""
-
-
-def _judge(text: str | int, settings: guard.Settings) -> None:
-    try:
-        guard.check_address(ipaddress.ip_address(str(text)), settings)
-    except (PixleanError, ValueError) as error:
-        raise _Blocked("refused") from error
-
-
 class Fetcher:
     """The one fetcher of a server process; use it as an async context manager."""
 
@@ -93,34 +52,11 @@ class Fetcher:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Fetcher:
-        context = ssl.create_default_context()
-        if self.settings.ca_file:
-            context.load_verify_locations(self.settings.ca_file)
-
-        def checked_socket(place: Any) -> socket.socket:
-            """Every connection passes here, whatever resolved it: the last and sure check."""
-            family, kind, protocol, _, address = place
-            _judge(address[0], self.settings.guard)
-            made = socket.socket(family=family, type=kind, proto=protocol)
-            made.setblocking(False)
-            return made
-
-        connector = aiohttp.TCPConnector(
-            resolver=_CheckedResolver(self.settings.guard),
-            socket_factory=checked_socket,
-            ssl=context,
-            use_dns_cache=False,
-            force_close=True,
-            limit=0,
-        )
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            headers={"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": _AGENT},
-            timeout=aiohttp.ClientTimeout(total=self.settings.timeout_seconds),
-        )
+        settings = self.settings
+        self._session = open_session(
+            settings.guard, settings.ca_file, settings.timeout_seconds,
+            {"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": _AGENT},
+        )  # fmt: skip
         return self
 
     async def __aexit__(
@@ -129,13 +65,18 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
-    async def fetch(self, text: str, into: int, headers: Mapping[str, str] | None = None) -> int:
+    async def fetch(
+        self, text: str, into: int, headers: Mapping[str, str] | None = None, *, most_bytes: int | None = None
+    ) -> int:
         """Fetch ``text`` into the open file ``into`` and return its size; ``headers`` go to its own host only.
+
+        ``most_bytes`` where fewer are allowed than the settings say.
 
         Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``) and ``LimitExceeded``. What the origin
         answered is never part of the message.
         """
-        return await self._reach(text, lambda url: self._follow(url, into, headers or {}))
+        most = min(most_bytes or self.settings.max_bytes, self.settings.max_bytes)
+        return await self._reach(text, lambda url: self._follow(url, into, headers or {}, most))
 
     async def fetch_head(self, text: str, into: int, most_bytes: int) -> Head:
         """Fetch at most the first ``most_bytes`` of a URL into the open file ``into``; raises what ``fetch`` raises.
@@ -157,15 +98,15 @@ class Fetcher:
         except TimeoutError as error:
             raise SourceFailed("fetching the URL took too long") from error
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            if _was_blocked(error):
+            if was_blocked(error):
                 raise guard.blocked("it leads to a private or reserved address") from error
             raise SourceFailed("the URL could not be fetched") from error
 
-    async def _follow(self, url: guard.Url, into: int, headers: Mapping[str, str]) -> int:
+    async def _follow(self, url: guard.Url, into: int, headers: Mapping[str, str], most_bytes: int) -> int:
         async with self._answer(url, headers) as answer:
             if answer.status != 200:
                 raise SourceFailed("the origin did not answer with a picture")
-            return await self._store(answer, into)
+            return await self._store(answer, into, most_bytes)
 
     async def _follow_head(self, url: guard.Url, into: int, most_bytes: int) -> Head:
         async with self._answer(url, {"Range": f"bytes=0-{most_bytes - 1}"}) as answer:
@@ -196,9 +137,9 @@ class Fetcher:
                 return
         raise SourceFailed("the URL redirects too often")
 
-    async def _store(self, answer: aiohttp.ClientResponse, into: int) -> int:
-        limit = self.settings.max_bytes
-        self.check_size(answer.content_length or 0)
+    async def _store(self, answer: aiohttp.ClientResponse, into: int, limit: int) -> int:
+        if (answer.content_length or 0) > limit:
+            raise _too_large(answer.content_length or 0, limit)
         size = 0
         async for chunk in answer.content.iter_chunked(1 << 16):
             if size + len(chunk) > limit:
@@ -223,12 +164,3 @@ def _too_large(size: int, limit: int) -> LimitExceeded:
         code=ErrorCode.BODY_TOO_LARGE,
         facts={"file_size": size, "limit": limit},
     )
-
-
-def _was_blocked(error: BaseException | None) -> bool:
-    seen = 0
-    while error is not None and seen < 10:
-        if isinstance(error, _Blocked) or isinstance(getattr(error, "os_error", None), _Blocked):
-            return True
-        error, seen = error.__cause__ or error.__context__, seen + 1
-    return False

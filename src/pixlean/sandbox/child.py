@@ -169,6 +169,7 @@ def _work(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Do
         format=str(outcome.format),
         method=outcome.method,
         original_format=str(info.format),
+        source_px=info.displayed_px,
         width_px=outcome.width_px,
         height_px=outcome.height_px,
         resized=outcome.resized,

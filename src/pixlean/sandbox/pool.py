@@ -57,6 +57,7 @@ class Work:
     seconds: dict[str, float]
     evidence: tuple[tuple[str, int | None, str | None], ...] = ()
     original_format: Format | None = None
+    source_px: tuple[int, int] = (0, 0)
     width_px: int = 0
     height_px: int = 0
     resized: bool = False
@@ -275,6 +276,7 @@ class Pool:
                 seconds=frame.seconds,
                 evidence=tuple(frame.evidence),
                 original_format=Format(frame.original_format) if frame.original_format else None,
+                source_px=frame.source_px,
                 width_px=frame.width_px,
                 height_px=frame.height_px,
                 resized=frame.resized,

@@ -68,6 +68,7 @@ class Done(msgspec.Struct, frozen=True, kw_only=True, tag="done"):
     encodes: int = 0
     target_met: bool | None = None
     resized: bool = False
+    source_px: tuple[int, int] = (0, 0)
 
 
 class Estimated(msgspec.Struct, frozen=True, kw_only=True, tag="estimated"):

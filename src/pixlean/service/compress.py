@@ -43,12 +43,15 @@ class Compressed:
 class Terms:
     """What a dialect allows one picture; ``None`` is what the server allows.
 
-    ``seconds`` count where they are fewer than the server's; ``inputs`` are the formats that are taken.
+    ``seconds`` count where they are fewer than the server's; ``inputs`` are the formats that are taken. A
+    ``patient`` picture waits for a slot however many wait, where others are refused.
     """
 
     limits: Limits | None = None
     seconds: float | None = None
     inputs: frozenset[Format] | None = None
+    most_side_px: int | None = None
+    patient: bool = False
 
 
 class Compress:
@@ -65,8 +68,11 @@ class Compress:
         """Compress a picture, on the server's terms or stricter ones. Raises what fetcher, gate and pool raise."""
         async with opened(origin, self._workshop.fetcher) as given:
             terms = terms or Terms()
-            _check_input(given, terms)
-            done = await self._compressed(given, recipe, replace(terms, limits=terms.limits or self._workshop.limits))
+            check_input(given, terms)
+            limits = terms.limits or self._workshop.limits
+            if terms.most_side_px is not None:
+                limits = replace(limits, max_side_px=terms.most_side_px)
+            done = await self._compressed(given, recipe, replace(terms, limits=limits))
         return replace(done, seconds={**given.seconds, **done.seconds})
 
     async def _compressed(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
@@ -102,12 +108,13 @@ class Compress:
 
     async def _made(self, given: Input, recipe: Recipe, terms: Terms) -> Compressed:
         limits = terms.limits or self._workshop.limits
-        async with self._workshop.place() as waited:
+        async with self._workshop.place(patient=terms.patient) as waited:
             work = await self._workshop.pool.compress(given.file, recipe, limits, seconds=terms.seconds)
         return Compressed(work=work, original_bytes=given.size_bytes, seconds={"queue": waited, **work.seconds})
 
 
-def _check_input(given: Input, terms: Terms) -> None:
+def check_input(given: Input, terms: Terms) -> None:
+    """Refuse bytes of a format that is not taken, by their head. Raises ``BadImage`` (``unsupported_format``)."""
     if terms.inputs is not None and detect(os.pread(given.file, _HEAD_BYTES, 0)) not in terms.inputs:
         names = ", ".join(sorted(terms.inputs - {Format.APNG}))
         raise BadImage(f"the file is none of these: {names}", code=ErrorCode.UNSUPPORTED_FORMAT)

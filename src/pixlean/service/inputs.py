@@ -22,9 +22,10 @@ class Upload:
 
 @dataclass(frozen=True)
 class Link:
-    """A URL."""
+    """A URL; ``most_bytes`` where fewer are taken than the fetcher allows."""
 
     url: str
+    most_bytes: int | None = None
 
 
 Origin = Upload | Link
@@ -48,7 +49,7 @@ async def opened(origin: Origin, fetcher: Fetcher) -> AsyncIterator[Input]:
     started = time.perf_counter()
     file = memory_file("fetched")
     try:
-        size_bytes = await fetcher.fetch(origin.url, file)
+        size_bytes = await fetcher.fetch(origin.url, file, most_bytes=origin.most_bytes)
         if not size_bytes:
             raise BadImage("the URL leads to an empty file", code=ErrorCode.UNSUPPORTED_FORMAT)
         yield Input(file=file, size_bytes=size_bytes, seconds={"fetch": time.perf_counter() - started})

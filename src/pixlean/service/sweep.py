@@ -10,9 +10,18 @@ from datetime import UTC, datetime, timedelta
 
 from pixlean.access.usage import Ledger
 from pixlean.domain.errors import PixleanError
-from pixlean.service import outputs
+from pixlean.domain.task import Kind
+from pixlean.jobs.contract import Queue
+from pixlean.jobs.store import Jobs
+from pixlean.service import outputs, submit
 from pixlean.storage.blobs import Blobs
 
+# A file of a job that has no row is a request's that is just being accepted, or an orphan: this tells them apart.
+_ORPHAN = timedelta(hours=1)
+# Every so many rounds the whole store is looked through.
+_LOOK_THROUGH = 15
+# A job that nobody took up so long after it was due has lost its queue entry.
+_OVERDUE_SECONDS = 20.0
 _log = logging.getLogger("pixlean.sweep")
 
 
@@ -20,16 +29,21 @@ _log = logging.getLogger("pixlean.sweep")
 class Settings:
     """How often is swept."""
 
-    every_seconds: float = 60.0
+    every_seconds: float = 20.0
 
 
 class Sweep:
-    """The use case; ``run`` goes on until it is cancelled."""
+    """The use case; ``run`` goes on until it is cancelled. Any number of servers may sweep at the same time."""
 
-    def __init__(self, settings: Settings, blobs: Blobs, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, blobs: Blobs, ledger: Ledger, jobs: Jobs, queue: Queue) -> None:
         self._settings = settings
         self._blobs = blobs
-        self._steps: tuple[Callable[[], Awaitable[object]], ...] = (self._outputs, ledger.refund_lost)
+        self._jobs = jobs
+        self._queue = queue
+        self._round = 0
+        self._steps: tuple[Callable[[], Awaitable[object]], ...] = (
+            self._expired_jobs, self._lost_entries, self._old_outputs, self._orphans, ledger.refund_lost,
+        )  # fmt: skip
 
     async def run(self) -> None:
         """Sweep now and again for ever; a lost backend only puts it off."""
@@ -46,8 +60,42 @@ class Sweep:
                 _log.warning("sweeping was put off: %s", error.message)
             except Exception:
                 _log.exception("sweeping failed")
+        self._round += 1
 
-    async def _outputs(self) -> None:
+    async def _expired_jobs(self) -> None:
+        """Files first, then the row says so: a kill between the two leaves the row, and the files are tried again."""
+        while found := await self._jobs.expired():
+            for job_id in found:
+                await self._blobs.delete(*await self._blobs.below(f"{submit.PREFIX}/{job_id}"))
+            await self._jobs.clear(found)
+        await self._jobs.clear(())
+
+    async def _lost_entries(self) -> None:
+        for kind in Kind:
+            late = await self._jobs.overdue(kind, _OVERDUE_SECONDS)
+            for job_id in late:
+                async with self._jobs.transaction() as connection:
+                    await self._queue.announce(connection, kind, job_id)
+            if late:
+                self._queue.wake()
+
+    async def _old_outputs(self) -> None:
+        if self._round % 3:
+            return
         # A little later than they end for their owners: a download that has begun is not cut.
         old = datetime.now(UTC) - outputs.LIFE - timedelta(minutes=5)
         await self._blobs.delete(*await self._blobs.older_than(outputs.PREFIX, old))
+
+    async def _orphans(self) -> None:
+        """Files of jobs that have no row: of a server that died while it accepted one, or of a claim that lost."""
+        if self._round % _LOOK_THROUGH:
+            return
+        old = await self._blobs.older_than(submit.PREFIX, datetime.now(UTC) - _ORPHAN)
+        by_job: dict[str, list[str]] = {}
+        for key in old:
+            by_job.setdefault(key.split("/")[1], []).append(key)
+        ids = list(by_job)
+        for at in range(0, len(ids), 500):
+            part = ids[at : at + 500]
+            known = await self._jobs.known(part)
+            await self._blobs.delete(*(key for job_id in part if job_id not in known for key in by_job[job_id]))

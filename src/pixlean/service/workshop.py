@@ -25,9 +25,12 @@ class Workshop:
     slots: asyncio.Semaphore
 
     @contextlib.asynccontextmanager
-    async def place(self) -> AsyncIterator[float]:
-        """A slot to work in; yields the seconds that were waited. Raises ``Unavailable`` where the queue is full."""
+    async def place(self, *, patient: bool = False) -> AsyncIterator[float]:
+        """A slot to work in; yields the seconds that were waited. Raises ``Unavailable`` where the queue is full.
+
+        Who is ``patient`` waits outside of the queue, for as long as it takes.
+        """
         started = time.perf_counter()
-        with self.gate.enter():
+        with contextlib.nullcontext() if patient else self.gate.enter():
             async with self.slots:
                 yield time.perf_counter() - started

@@ -7,7 +7,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,10 @@ class Blobs:
                 for key in part:
                     with contextlib.suppress(NotFoundError, FileNotFoundError):
                         await obstore.delete_async(self._store(), key)
+
+    async def below(self, prefix: str) -> tuple[str, ...]:
+        """All keys below a prefix."""
+        return await self.older_than(prefix, datetime.max.replace(tzinfo=UTC))
 
     async def older_than(self, prefix: str, moment: datetime) -> tuple[str, ...]:
         """The keys below a prefix that were written before a moment."""

@@ -18,6 +18,7 @@ from pixlean.web.contract import account, services
 
 _Answer = TypeVar("_Answer")
 _MOST_NAME_CHARACTERS = 150
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _Answer:
@@ -57,6 +58,16 @@ def public_url(request: Request, path: str) -> str:
     """A path of this server as clients reach it: by ``PUBLIC_URL``, else by the host that the request names."""
     base = services(request).settings.public_url or str(request.base_url)
     return base.rstrip("/") + path
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The ``Idempotency-Key`` header. Raises ``InvalidRequest``."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest(
+            "Idempotency-Key must be 1 to 200 visible ASCII characters", facts={"param": "Idempotency-Key"}
+        )
+    return key
 
 
 def error_headers(error: PixleanError, status: int) -> dict[str, str]:

@@ -14,13 +14,15 @@ from starlette.responses import Response
 
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.contract import Dialect, Services, Settings, account
-from pixlean.web.dialects import feather, native, optipic, tinify
+from pixlean.web.dialects import compressorize, feather, native, optipic, picwish, tinify
 from pixlean.web.middleware import Cors, Net, Observer, Reception
 from pixlean.web.observe import Metrics
 from pixlean.web.ops import routes
 
-# The native dialect owns every path that no other one claims, so it stands last.
-DIALECTS: tuple[Dialect, ...] = tuple(cast(Dialect, module) for module in (optipic, tinify, feather, native))
+# The first whose prefix fits owns a path: Feather's is part of two others', and the native dialect takes what is left.
+DIALECTS: tuple[Dialect, ...] = tuple(
+    cast(Dialect, module) for module in (optipic, tinify, compressorize, picwish, feather, native)
+)
 
 
 def dialect_for(path: str) -> Dialect:
@@ -32,9 +34,9 @@ def dialect_for(path: str) -> Dialect:
 
 
 _OUR_HEADERS = (
-    "Compression-Count", "Content-Disposition", "Image-Height", "Image-Width", "Location", "RateLimit", "Retry-After",
-    "Server-Timing", "X-Compressed-Size", "X-Cache", "X-Compression-Ratio",
-    "X-Iterations", "X-Optimization-Method", "X-Optimized-Size", "X-Original-Bytes", "X-Original-Format",
+    "Compression-Count", "Content-Disposition", "Image-Height", "Image-Width", "Location", "RateLimit",
+    "Retry-After", "Server-Timing", "X-Cache", "X-Compressed-Size", "X-Compression-Ratio", "X-Format",
+    "X-Iterations", "X-Job-Id", "X-Optimization-Method", "X-Optimized-Size", "X-Original-Bytes", "X-Original-Format",
     "X-Original-Size", "X-Output-Bytes", "X-Output-Format", "X-Output-Height", "X-Output-Quality", "X-Output-Width",
     "X-Processing-Time-Ms", "X-Quality-Score", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
     "X-Reduction-Percent", "X-Request-ID", "X-Resized", "X-Savings-Percent", "X-Target-Met",
@@ -65,7 +67,12 @@ def create_app(
             Middleware(Reception, observers=(metrics, *observers), show_id=_show_id),
             Middleware(
                 Cors,
-                origins={"/api/": settings.feather.allowed_origins, "/": settings.allowed_origins},
+                origins={
+                    "/": settings.allowed_origins,
+                    "/api/": settings.feather.allowed_origins,
+                    "/api/v1/": settings.allowed_origins,
+                    "/api/tasks/": settings.allowed_origins,
+                },
                 exposed=_OUR_HEADERS,
             ),
             Middleware(Net, show_crash=_show_crash, show_crowded=_show_crowded),

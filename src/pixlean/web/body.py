@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import multipart
 from starlette.requests import ClientDisconnect, Request
@@ -76,10 +77,12 @@ def too_large(size: int, limit: int) -> LimitExceeded:
     )
 
 
-async def read_form(request: Request, settings: Settings, most_file_bytes: int | None = None) -> Form:
+async def read_form(
+    request: Request, settings: Settings, most_file_bytes: int | None = None, *, file_field: str = "file"
+) -> Form:
     """Parse a multipart body while it streams in. The caller closes the form.
 
-    ``most_file_bytes`` where a dialect has another limit than the server.
+    ``most_file_bytes`` where a dialect has another limit than the server, ``file_field`` where another name.
     """
     if most_file_bytes is not None:
         settings = replace(settings, max_file_bytes=most_file_bytes)
@@ -88,7 +91,7 @@ async def read_form(request: Request, settings: Settings, most_file_bytes: int |
     if kind != "multipart/form-data" or not boundary or len(boundary) > 200:
         raise InvalidRequest("the multipart body has no boundary", code=ErrorCode.MALFORMED_BODY)
     form = Form()
-    reader = _FormReader(form, settings.max_file_bytes)
+    reader = _FormReader(form, settings.max_file_bytes, file_field)
     try:
         parser = multipart.PushMultipartParser(
             boundary,
@@ -118,8 +121,9 @@ async def read_form(request: Request, settings: Settings, most_file_bytes: int |
 class _FormReader:
     """Puts the parser's events into a form: a header begins a part, bytes fill it, ``None`` ends it."""
 
-    def __init__(self, form: Form, most_file_bytes: int) -> None:
+    def __init__(self, form: Form, most_file_bytes: int, file_field: str) -> None:
         self._form = form
+        self._file_field = file_field
         self._most_file_bytes = most_file_bytes
         self._name: str | None = None
         self._text = bytearray()
@@ -136,16 +140,16 @@ class _FormReader:
 
     def _begin(self, segment: multipart.MultipartSegment) -> None:
         self._name, self._text, self.size = segment.name, bytearray(), 0
-        self.in_file = segment.name == "file" or (segment.filename is not None and segment.name != "options")
+        self.in_file = segment.name == self._file_field or (segment.filename is not None and segment.name != "options")
         if not self.in_file:
             return
-        if segment.name != "file":
+        if segment.name != self._file_field:
             raise InvalidRequest(
-                f"unexpected file field {str(segment.name)[:50]!r}; send the image as 'file'",
+                f"unexpected file field {str(segment.name)[:50]!r}; send the image as '{self._file_field}'",
                 code=ErrorCode.MISSING_FILE,
             )
         if self._form.file is not None:
-            raise InvalidRequest("more than one 'file' was sent")
+            raise InvalidRequest(f"more than one '{self._file_field}' was sent")
         self._form.file = memory_file("upload")
         self._form.file_name, self._form.media_type = segment.filename or "", segment.content_type or ""
 
@@ -168,6 +172,38 @@ class _FormReader:
             self._form.fields.setdefault(self._name, self._text.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"the field {self._name[:50]!r} is not UTF-8") from error
+
+
+async def read_any(request: Request, settings: Settings, most_file_bytes: int, *, file_field: str = "file") -> Form:
+    """A form however it is written: multipart, urlencoded or JSON. The caller closes it. Raises as ``read_form``."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        return await read_form(request, settings, most_file_bytes, file_field=file_field)
+    if kind == "application/json":
+        return Form(fields=_texts(await read_json(request, settings)))
+    if kind == "application/x-www-form-urlencoded":
+        body = bytearray()
+        async for chunk in chunks(request, settings, _JSON_BYTES):
+            body += chunk
+        try:
+            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_PARTS)
+        except ValueError as error:
+            raise InvalidRequest("the form is not valid", code=ErrorCode.MALFORMED_BODY) from error
+        return Form(fields=dict(reversed(pairs)))  # the first of a name counts, as in multipart
+    raise InvalidRequest("send multipart/form-data, a urlencoded form or JSON", code=ErrorCode.WRONG_MEDIA_TYPE)
+
+
+def _texts(body: dict[str, Any]) -> dict[str, str]:
+    """JSON's values as a form would write them."""
+    found = {}
+    for name, value in body.items():
+        if isinstance(value, bool):
+            found[name] = "true" if value else "false"
+        elif isinstance(value, str | int | float):
+            found[name] = str(value)
+        elif value is not None:
+            raise InvalidRequest(f"'{name[:50]}' must be a string or a number", facts={"param": name[:50]})
+    return found
 
 
 async def read_raw(request: Request, settings: Settings) -> Form:

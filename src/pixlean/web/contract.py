@@ -17,12 +17,17 @@ from pixlean.access.usage import Ledger
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
+from pixlean.outbound.fetch import Fetcher
+from pixlean.outbound.webhook import WebhookSender
+from pixlean.service.backlog import Backlog
 from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
 from pixlean.service.gate import Gate
 from pixlean.service.models import Models
 from pixlean.service.outputs import Outputs
+from pixlean.service.results import Results
+from pixlean.service.submit import Submit
 from pixlean.state.database import Database
 
 
@@ -38,11 +43,33 @@ class FeatherSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CompressorizeSettings:
+    """What the Compressorize dialect promises on its own (seeds/compressorize.txt)."""
+
+    max_file_bytes: int = 25 << 20
+    inline_bytes: int = 2 << 20  # from here on a job is made
+    keep_seconds: float = 24 * 3600.0
+    free_rpm: int = 20
+    paid_rpm: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicwishSettings:
+    """What the PicWish dialect promises on its own (seeds/picwish.txt, Guidelines)."""
+
+    max_file_bytes: int = 20 << 20
+    max_side_px: int = 8000
+    keep_seconds: float = 3600.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What the HTTP side may decide by."""
 
     max_file_bytes: int = 32 << 20
     optipic_file_bytes: int = 20 << 20  # seeds/optipic.txt: "File exceeds 20 MB limit"
+    compressorize: CompressorizeSettings = CompressorizeSettings()
+    picwish: PicwishSettings = PicwishSettings()
     default_quality: int = 80
     public_url: str = ""
     body_stall_seconds: float = 20.0
@@ -81,6 +108,11 @@ class Services:
     deliver: Deliver
     models: Models
     outputs: Outputs
+    public_fetcher: Fetcher
+    webhooks: WebhookSender
+    submit: Submit
+    results: Results
+    backlog: Backlog
     status: Status = field(default_factory=Status)
 
 

@@ -49,7 +49,6 @@ def outputs(fields: Mapping[str, str], name: str, known: Sequence[str]) -> tuple
     text = fields.get(name, "").lower()
     if not text:
         return ()
-    text = "jpeg" if text == "jpg" else text
-    if text not in known:
+    if text not in known and {"jpg": "jpeg", "jpeg": "jpg"}.get(text) not in known:
         raise InvalidRequest(f"Invalid {name} '{fields[name][:50]}'. Use: {', '.join(known)}", facts={"param": name})
-    return (Format(text),)
+    return (Format("jpeg" if text == "jpg" else text),)

@@ -28,7 +28,13 @@ def document(dialects: Iterable[Dialect]) -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {"title": "pixlean", "version": VERSION, "description": _TEXT, "license": {"name": "Apache-2.0"}},
         "paths": paths,
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "basic": {"type": "http", "scheme": "basic"},
+                "api_key": {"type": "apiKey", "in": "header", "name": "X-API-KEY"},
+            }
+        },
     }
 
 

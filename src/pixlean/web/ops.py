@@ -49,6 +49,7 @@ def routes(metrics: Metrics, dialects: tuple[Dialect, ...]) -> list[Route]:
     """The operator's endpoints."""
 
     async def show_metrics(request: Request) -> Response:
+        await services(request).backlog.refresh()
         return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_FRESH)
 
     @lru_cache(maxsize=1)

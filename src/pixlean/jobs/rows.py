@@ -1,0 +1,81 @@
+"""The queue without a queue: workers look at the rows, woken by those who write them. For one server on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from pixlean.domain.errors import Unavailable
+from pixlean.domain.task import Kind
+from pixlean.jobs.contract import Post
+from pixlean.jobs.store import Jobs
+
+# How long a job may wait that nobody spoke of: one whose lease ran out, or that another process wrote.
+_POLL_SECONDS = 1.0
+_log = logging.getLogger("pixlean.jobs")
+
+
+class RowQueue:
+    """Satisfies ``contract.Queue``."""
+
+    def __init__(self, jobs: Jobs) -> None:
+        self._jobs = jobs
+        self._written = asyncio.Event()
+        self._draining = False
+        self._busy = 0
+
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, delay_seconds: float = 0) -> None:
+        """The row says it all."""
+
+    def wake(self) -> None:
+        """Look at the rows now."""
+        self._written.set()
+        self._written = asyncio.Event()
+
+    async def run(self, posts: tuple[Post, ...]) -> None:
+        """Hand jobs to their posts until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for post in posts:
+                for _ in range(post.slots):
+                    group.create_task(self._serve(post))
+
+    async def drain(self, seconds: float) -> None:
+        """Hand out nothing more, and wait so long for what is at work."""
+        self._draining = True
+        self.wake()
+        end = asyncio.get_running_loop().time() + seconds
+        while self._busy and asyncio.get_running_loop().time() < end:
+            await asyncio.sleep(0.05)
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+    async def _serve(self, post: Post) -> None:
+        """One pair of hands: a job at a time."""
+        while not self._draining:
+            written = self._written  # what is written from here on sets this one
+            try:
+                job = await self._jobs.claim(post.kind) if await self._is_due(post.kind) else None
+            except Unavailable:
+                await asyncio.sleep(_POLL_SECONDS)
+                continue
+            if job is None:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await written.wait()
+                continue
+            self._busy += 1
+            try:
+                await post.handler(job)
+            except Exception:
+                # Its lease runs out, and it is handed out again.
+                _log.exception("a job failed in a way that nobody expected", extra={"job": job.id})
+            finally:
+                self._busy -= 1
+
+    async def _is_due(self, kind: Kind) -> bool:
+        due = await self._jobs.next_due(kind)
+        return due is not None and due <= self._jobs.clock()

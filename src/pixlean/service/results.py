@@ -1,0 +1,64 @@
+"""Give results to those who may have them: the job's owner, or who shows a link that was signed for it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from pixlean.access.links import Links
+from pixlean.domain.caller import Caller
+from pixlean.domain.errors import ErrorCode, InvalidRequest
+from pixlean.domain.task import Job, State
+from pixlean.jobs.store import Jobs
+from pixlean.storage.blobs import Blobs
+
+LINK_SECONDS = 3600.0
+
+
+class Results:
+    """The use case; built once by the wiring."""
+
+    def __init__(self, jobs: Jobs, blobs: Blobs, links: Links, clock: Callable[[], float] = time.time) -> None:
+        self._jobs = jobs
+        self._blobs = blobs
+        self._links = links
+        self._clock = clock
+
+    async def find(self, job_id: str, api: str, caller: Caller) -> Job:
+        """A caller's own job. Raises ``InvalidRequest`` (``not_found``) where it is none of theirs, or has expired."""
+        job = await self._known(job_id, api)
+        if job.key_id != caller.key_id:
+            raise _unknown()
+        return job
+
+    async def data(self, job: Job) -> bytes:
+        """A finished job's result. Raises ``InvalidRequest`` (``not_ready``, ``not_found``) and ``Unavailable``."""
+        if job.state is not State.DONE or job.made is None:
+            raise InvalidRequest("the job has no result", code=ErrorCode.NOT_READY)
+        found = await self._blobs.get(job.made.key)
+        if found is None:
+            raise _unknown()
+        return found.data
+
+    async def query(self, job: Job, variant: str) -> str:
+        """The query string of a link that opens a result for an hour, without a key."""
+        if job.state is not State.DONE:
+            raise InvalidRequest("the job has no result yet", code=ErrorCode.NOT_READY)
+        return await self._links.query(job.id, variant, LINK_SECONDS)
+
+    async def behind(self, job_id: str, api: str, variant: str, expires: str, signature: str) -> Job:
+        """The job behind a link. Raises ``AccessDenied`` where it was altered or is over, ``InvalidRequest``."""
+        await self._links.check(job_id, variant, expires, signature)
+        return await self._known(job_id, api)
+
+    async def _known(self, job_id: str, api: str) -> Job:
+        job = await self._jobs.find(job_id) if len(job_id) <= 64 and job_id.isalnum() else None
+        if job is None or job.api != api or (job.expires_at is not None and job.expires_at <= self._clock()):
+            raise _unknown()
+        if not job.is_open and job.expires_at is None:  # swept
+            raise _unknown()
+        return job
+
+
+def _unknown() -> InvalidRequest:
+    return InvalidRequest("there is no such job, or it has expired", code=ErrorCode.NOT_FOUND)

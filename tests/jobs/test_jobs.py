@@ -1,0 +1,296 @@
+"""Jobs on both databases and both queues: at least once handed out, once in effect."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from pixlean.domain.recipe import Recipe
+from pixlean.domain.task import Job, Kind, Made, State, Ticket
+from pixlean.jobs.contract import Post, Queue
+from pixlean.jobs.postgresql import PostgresqlQueue
+from pixlean.jobs.rows import RowQueue
+from pixlean.jobs.store import LEASE_SECONDS, Jobs, LeaseLost, new_id
+from pixlean.state.database import Database, Settings
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextlib.asynccontextmanager
+async def opened(state: Settings, clock: Callable[[], float] | None = None) -> AsyncIterator[tuple[Jobs, Queue]]:
+    database = Database(state)
+    jobs = Jobs(database, clock) if clock else Jobs(database)
+    queue: Queue = PostgresqlQueue(jobs, state.url) if state.url else RowQueue(jobs)
+    try:
+        yield jobs, queue
+    finally:
+        await database.close()
+
+
+def ticket() -> Ticket:
+    return Ticket(recipe=Recipe(), keep_seconds=100.0)
+
+
+async def accept(jobs: Jobs, queue: Queue, *, same: str | None = None, key_id: str = "k") -> Job | None:
+    now = jobs.clock()
+    job = Job(
+        id=new_id(), kind=Kind.COMPRESS, api="test", key_id=key_id, state=State.QUEUED, input_bytes=10, attempts=0,
+        fence=0, due_at=now, created_at=now, ticket=ticket(),
+    )  # fmt: skip
+    async with jobs.transaction() as connection:
+        if not await jobs.add(connection, job, idempotency_key=same):
+            return None
+        await queue.announce(connection, Kind.COMPRESS, job.id)
+    queue.wake()
+    return job
+
+
+MADE = Made(key="jobs/x/result-1", format="jpeg", original_bytes=10, size_bytes=5, width_px=1, height_px=1)  # type: ignore[arg-type]
+
+
+async def end(jobs: Jobs, job: Job) -> bool:
+    async with jobs.transaction() as connection:
+        return await jobs.finish(connection, job, made=MADE, keep_seconds=100, remember_seconds=200)
+
+
+def tell(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def test_of_many_workers_one_claims_a_job(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            made = await accept(jobs, queue)
+            assert made is not None
+            claims = await asyncio.gather(*(jobs.claim(Kind.COMPRESS, made.id) for _ in range(8)))
+            (claim,) = [claim for claim in claims if claim]
+            assert (claim.id, claim.attempts, claim.fence, claim.state) == (made.id, 1, 1, State.WORKING)
+            assert claim.ticket == ticket() and await jobs.claim(Kind.COMPRESS) is None
+
+    tell(story)
+
+
+def test_a_job_is_had_again_after_its_lease_and_only_the_last_claim_ends_it(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            await accept(jobs, queue)
+            first = await jobs.claim(Kind.COMPRESS)
+            clock.now += LEASE_SECONDS - 1
+            assert first is not None and await jobs.renew(first)
+            clock.now += LEASE_SECONDS - 1
+            assert await jobs.claim(Kind.COMPRESS) is None
+            clock.now += 2
+            second = await jobs.claim(Kind.COMPRESS)
+            assert second is not None and second.fence == 2 and second.attempts == 2
+            assert not await end(jobs, first) and not await jobs.renew(first)
+            assert await end(jobs, second) and not await end(jobs, second)
+            found = await jobs.find(second.id)
+            assert found is not None and found.state is State.DONE and found.made == MADE
+            assert found.completed_at == clock.now and found.expires_at == clock.now + 100
+
+    tell(story)
+
+
+def test_a_job_that_is_given_back_waits_and_may_be_forgiven(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            await accept(jobs, queue)
+            claim = await jobs.claim(Kind.COMPRESS)
+            assert claim is not None
+            await jobs.give_back(claim, 5.0, forgiven=True)
+            assert await jobs.claim(Kind.COMPRESS) is None
+            clock.now += 6
+            again = await jobs.claim(Kind.COMPRESS)
+            assert again is not None and again.attempts == 1 and again.fence == 2
+
+    tell(story)
+
+
+def test_a_worker_whose_lease_was_taken_is_told(state: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixlean.jobs.store._HEARTBEAT_SECONDS", 0.05)
+
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            await accept(jobs, queue)
+            claim = await jobs.claim(Kind.COMPRESS)
+            assert claim is not None
+
+            async def work() -> None:
+                async with jobs.held(claim):
+                    await asyncio.sleep(30)
+
+            task = asyncio.create_task(work())
+            await asyncio.sleep(0.2)
+            clock.now += LEASE_SECONDS + 1
+            await jobs.claim(Kind.COMPRESS)
+            with pytest.raises(LeaseLost):
+                await task
+
+    tell(story)
+
+
+def test_an_idempotency_key_makes_one_job_of_its_owner(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            made = await asyncio.gather(*(accept(jobs, queue, same="test:a") for _ in range(6)))
+            (first,) = [job for job in made if job]
+            found = await jobs.find_same("k", "test:a")
+            assert found is not None and found.id == first.id
+            assert await accept(jobs, queue, same="test:a", key_id="other") is not None
+            assert await jobs.find_same("k", "test:b") is None
+
+    tell(story)
+
+
+def test_what_is_rolled_back_is_neither_a_job_nor_handed_out(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            handed: list[str] = []
+
+            async def handler(job: Job) -> None:
+                handed.append(job.id)
+                await end(jobs, job)
+
+            with pytest.raises(RuntimeError):
+                async with jobs.transaction() as connection:
+                    lost = Job(
+                        id=new_id(), kind=Kind.COMPRESS, api="t", key_id="k", state=State.QUEUED, input_bytes=1,
+                        attempts=0, fence=0, due_at=0, created_at=0, ticket=ticket(),
+                    )  # fmt: skip
+                    await jobs.add(connection, lost)
+                    await queue.announce(connection, Kind.COMPRESS, lost.id)
+                    raise RuntimeError
+            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            kept = await accept(jobs, queue)
+            await until(lambda: len(handed) == 1)
+            await asyncio.sleep(0.3)
+            assert kept is not None and handed == [kept.id]
+            await stop(queue, running)
+
+    tell(story)
+
+
+async def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    for _ in range(int(seconds / 0.02)):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it did not come about")
+
+
+async def stop(queue: Queue, running: asyncio.Task[None]) -> None:
+    await queue.drain(5)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+def test_every_job_is_handed_out_and_ends_once(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            ended: list[str] = []
+            at_once, most = 0, 0
+
+            async def handler(job: Job) -> float | None:
+                nonlocal at_once, most
+                at_once += 1
+                most = max(most, at_once)
+                await asyncio.sleep(0.01)
+                at_once -= 1
+                if job.attempts == 1 and len(ended) % 3 == 0:
+                    return await jobs.give_back(job, 0.1, forgiven=False)
+                if await end(jobs, job):
+                    ended.append(job.id)
+                return None
+
+            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            made = [await accept(jobs, queue) for _ in range(40)]
+            await until(lambda: len(ended) == 40)
+            assert sorted(ended) == sorted(job.id for job in made if job) and most <= 2
+            await stop(queue, running)
+            summary = await jobs.summary()
+            assert (summary.waiting, summary.working) == (0, 0)
+
+    tell(story)
+
+
+def test_a_handler_that_fails_unexpectedly_costs_a_lease_not_the_job(
+    state: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pixlean.jobs.store.LEASE_SECONDS", 1.0)
+    monkeypatch.setattr("pixlean.jobs.postgresql.LEASE_SECONDS", 1.0)
+
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            seen: list[int] = []
+
+            async def handler(job: Job) -> None:
+                seen.append(job.attempts)
+                if job.attempts == 1:
+                    raise ZeroDivisionError
+                await end(jobs, job)
+
+            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=1, handler=handler),)))
+            await accept(jobs, queue)
+            await until(lambda: seen == [1, 2])
+            await stop(queue, running)
+
+    tell(story)
+
+
+def test_a_lost_entry_is_found_by_the_rows(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            job = await accept(jobs, queue)
+            assert await jobs.overdue(Kind.COMPRESS, 10) == ()
+            clock.now += 11
+            assert job is not None and await jobs.overdue(Kind.COMPRESS, 10) == (job.id,)
+
+    tell(story)
+
+
+def test_expired_jobs_are_cleared_in_two_steps(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            await accept(jobs, queue, same="test:x")
+            claim = await jobs.claim(Kind.COMPRESS)
+            assert claim is not None and await end(jobs, claim)
+            assert await jobs.expired() == ()
+            clock.now += 101
+            assert await jobs.expired() == (claim.id,)
+            await jobs.clear([claim.id])
+            left = await jobs.find(claim.id)
+            assert left is not None and left.made is None and await jobs.expired() == ()
+            clock.now += 100
+            await jobs.clear([])
+            assert await jobs.find(claim.id) is None and await jobs.known([claim.id]) == frozenset()
+
+    tell(story)
+
+
+def test_the_pace_is_that_of_the_last_pictures(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            assert await jobs.pace() == (0.0, 0)
+            await accept(jobs, queue)
+            claim = await jobs.claim(Kind.COMPRESS)
+            clock.now += 5
+            assert claim is not None and await end(jobs, claim)
+            await accept(jobs, queue)
+            assert await jobs.pace() == (0.5, 10)
+
+    tell(story)
