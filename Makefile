@@ -10,7 +10,7 @@ install: .venv/.installed
 .venv/.installed: pyproject.toml uv.lock
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	test -x $(UV) || .venv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	$(UV) sync --quiet --frozen --inexact --extra heic
+	$(UV) sync --quiet --frozen --inexact --extra heic --extra raw
 	touch $@
 
 # Serve on $$PORT in the foreground.

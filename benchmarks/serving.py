@@ -25,8 +25,9 @@ _SETTINGS = ("API_KEY", "REDIS_URL", "DATABASE_URL", "STORAGE_URL", "PUBLIC_URL"
 class Server:
     """A running ``pixlean serve``."""
 
-    def __init__(self, stderr: IO[bytes] | None = None, **environment: str) -> None:
+    def __init__(self, stderr: IO[bytes] | None = None, role: str = "all", **environment: str) -> None:
         self.port = free_port()
+        self._words = ["serve"] if role == "all" else ["serve", "--role", role]
         scheme = "https" if "TLS_CERT_FILE" in environment else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}"
         self.data = tempfile.TemporaryDirectory(prefix="pixlean-test-")
@@ -40,7 +41,7 @@ class Server:
     def start(self, stderr: IO[bytes] | None = None) -> None:
         """Start the server, again after a kill: it keeps its port and its data."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pixlean.cli", "serve"], env=self.environment, stderr=stderr
+            [sys.executable, "-m", "pixlean.cli", *self._words], env=self.environment, stderr=stderr
         )
         for _ in range(300):
             try:

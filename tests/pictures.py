@@ -137,3 +137,31 @@ def every_format() -> dict[str, bytes]:
 
 
 FORMATS = ["png", "apng", "jpeg", "webp", "gif", "svg", "svgz", "avif", "heic", "tiff", "bmp", "jxl"]
+
+
+@lru_cache(maxsize=1)
+def dng() -> bytes:
+    """A camera RAW: the photograph as a sensor with a Bayer pattern (RGGB) sees it, 12 bit, in a DNG."""
+    import tifffile
+
+    pixels = np.asarray(photo().resize((320, 240))).astype(np.float64) / 255
+    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    sensor = linear[..., 1].copy()
+    sensor[0::2, 0::2], sensor[1::2, 1::2] = linear[0::2, 0::2, 0], linear[1::2, 1::2, 2]
+    # sRGB's primaries by their inverse (IEC 61966-2-1), as the camera's own; a white balance of one.
+    matrix = (32405, 10000, -15371, 10000, -4985, 10000, -9693, 10000, 18760, 10000, 416, 10000, 556, 10000, -2040, 10000,
+              10572, 10000)  # fmt: skip
+    tags = [
+        (271, 2, 0, "pixlean", True), (272, 2, 0, "test camera", True), (50706, 1, 4, bytes((1, 4, 0, 0)), True),
+        (50707, 1, 4, bytes((1, 1, 0, 0)), True), (50708, 2, 0, "pixlean test camera", True),
+        (33421, 3, 2, (2, 2), True), (33422, 1, 4, bytes((0, 1, 1, 2)), True), (50717, 3, 1, 4095, True),
+        (50721, 10, 9, matrix, True), (50728, 5, 3, (1, 1, 1, 1, 1, 1), True), (50778, 3, 1, 21, True),
+    ]  # fmt: skip
+    out = io.BytesIO()
+    tifffile.imwrite(out, (4095 * sensor).astype(np.uint16), photometric=32803, extratags=tags, metadata=None)
+    return out.getvalue()
+
+
+def sgi(image: Image.Image | None = None) -> bytes:
+    """An SGI picture."""
+    return saved(image or photo(), "SGI")

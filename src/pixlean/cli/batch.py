@@ -128,7 +128,7 @@ def walk(files: list[Path]) -> tuple[list[tuple[Path, Path]], list[Row]]:
     """Every file as (path, path below the folder that was named), and a row for each that is not there."""
     from pixlean.domain.formats import FORMATS
 
-    endings = {ending for row in FORMATS.values() for ending in row.extensions}
+    endings = {ending for row in FORMATS.values() if not row.only_read for ending in row.extensions}
     found: list[tuple[Path, Path]] = []
     missing: list[Row] = []
     for named in _expanded(files):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 
 class Format(StrEnum):
@@ -22,14 +23,17 @@ class Format(StrEnum):
     TIFF = "tiff"
     BMP = "bmp"
     JXL = "jxl"
+    SGI = "sgi"
+    RAW = "raw"
 
 
 @dataclass(frozen=True, kw_only=True)
 class FormatRow:
-    """What the outside world calls a format."""
+    """What the outside world calls a format; ``only_read`` where it is taken to be converted and nothing else."""
 
     media_type: str
     extensions: tuple[str, ...]
+    only_read: bool = False
 
 
 FORMATS: dict[Format, FormatRow] = {
@@ -45,9 +49,17 @@ FORMATS: dict[Format, FormatRow] = {
     Format.TIFF: FormatRow(media_type="image/tiff", extensions=(".tiff", ".tif")),
     Format.BMP: FormatRow(media_type="image/bmp", extensions=(".bmp", ".dib")),
     Format.JXL: FormatRow(media_type="image/jxl", extensions=(".jxl",)),
+    Format.SGI: FormatRow(media_type="image/sgi", extensions=(".rgb", ".sgi", ".bw", ".rgba"), only_read=True),
+    Format.RAW: FormatRow(
+        media_type="image/x-dcraw",
+        only_read=True,
+        extensions=(".dng", ".nef", ".cr2", ".cr3", ".arw", ".orf", ".rw2", ".raf", ".pef", ".raw"),
+    ),
 }
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Fujifilm, Panasonic, Olympus (three), Sigma, Minolta: what follows the first bytes is not TIFF.
+_RAW_MAGIC = (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb", b"\0MRM")
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _SVG_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?svg[\s>/]")
@@ -70,8 +82,12 @@ def detect(data: bytes | memoryview) -> Format | None:
         return Format.WEBP
     if head[:6] in (b"GIF87a", b"GIF89a"):
         return Format.GIF
+    if head.startswith(_RAW_MAGIC) or head[8:10] == b"CR" or head[4:12] == b"ftypcrx ":
+        return Format.RAW
     if head[:4] in _TIFF_MAGIC:
-        return Format.TIFF
+        return Format.RAW if _is_raw(data) else Format.TIFF
+    if head[:2] == b"\x01\xda" and head[2:3] in (b"\0", b"\1") and head[3:4] in (b"\1", b"\2"):
+        return Format.SGI
     if head[:2] == b"BM" and len(data) >= 26:
         return _detect_bmp(head)
     if head.startswith(b"\xff\x0a") or head.startswith(b"\0\0\0\x0cJXL \r\n\x87\n"):
@@ -96,6 +112,22 @@ def _has_actl(data: bytes | memoryview) -> bool:
             return False
         at += 12 + int.from_bytes(data[at : at + 4], "big")
     return False
+
+
+def _is_raw(data: bytes | memoryview) -> bool:
+    """Whether a TIFF is a camera's: a DNG, or a small preview first and the sensor's picture below it."""
+    order: Literal["little", "big"] = "little" if bytes(data[:2]) == b"II" else "big"
+    at = int.from_bytes(data[4:8], order)
+    count = int.from_bytes(data[at : at + 2], order)
+    tags = {}
+    for number in range(min(count, 200)):
+        entry = bytes(data[at + 2 + 12 * number : at + 14 + 12 * number])
+        if len(entry) < 12:
+            return False
+        short = entry[2:4] in (b"\3\0", b"\0\3")
+        tags[int.from_bytes(entry[:2], order)] = int.from_bytes(entry[8 : 10 if short else 12], order)
+    maker, below, preview, dng = 271 in tags, 330 in tags, tags.get(254) == 1, 50706 in tags
+    return dng or (maker and below and preview) or (maker and tags.get(259) == 65535)
 
 
 def _detect_bmp(head: bytes) -> Format | None:

@@ -6,8 +6,8 @@ import time
 from dataclasses import replace
 from itertools import starmap
 
-from pixlean.domain.errors import EngineFailed, ErrorCode
-from pixlean.domain.formats import Format
+from pixlean.domain.errors import BadImage, EngineFailed, ErrorCode
+from pixlean.domain.formats import FORMATS, Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline, Limits
 from pixlean.domain.outcome import Candidate, Outcome
@@ -40,14 +40,18 @@ def compress(
     """
     limits, deadline = limits or Limits(), deadline or Deadline()
     info = info or probe(data, limits)
-    recipe = _settled(recipe, info)
+    recipe = settled(recipe, info)
     if wants_rendering(info, recipe):
         return render(data, info, recipe, _rivals(data, info, recipe, deadline), deadline)
     return _with_kept(_compressed(data, info, make_plan(info, recipe), recipe, deadline), data, recipe)
 
 
-def _settled(recipe: Recipe, info: ImageInfo) -> Recipe:
-    """The recipe with its formats, now that the source's own is known."""
+def settled(recipe: Recipe, info: ImageInfo) -> Recipe:
+    """The recipe with its formats, now that the source's own is known. Raises ``BadImage`` where that is only read."""
+    if FORMATS[info.format].only_read and not recipe.outputs:
+        raise BadImage(
+            f"{info.format} files are only read to be converted: name a format", code=ErrorCode.UNSUPPORTED_FORMAT
+        )
     if not recipe.stay:
         return recipe
     own = Format.PNG if info.format is Format.APNG else info.format

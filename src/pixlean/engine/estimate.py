@@ -12,7 +12,7 @@ from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline, Limits
 from pixlean.domain.plan import Trial
 from pixlean.domain.recipe import Recipe
-from pixlean.engine.compress import check_decodes, compress
+from pixlean.engine.compress import check_decodes, compress, settled
 from pixlean.engine.plan import make_plan
 from pixlean.engine.probe import probe
 from pixlean.engine.promises import original_is_clean
@@ -49,6 +49,7 @@ def estimate(
     """
     limits, deadline = limits or Limits(), deadline or Deadline()
     info = info or probe(data, limits)
+    recipe = settled(recipe, info)
     quick = info.pixels <= _EXACT_PIXELS or info.format in _VECTOR or info.frames > 1
     if quick or wants_rendering(info, recipe):
         outcome = compress(data, recipe, limits, deadline, info=info)

@@ -24,6 +24,8 @@ _MODULES: dict[Format, str] = {
     Format.TIFF: "tiff",
     Format.BMP: "bmp",
     Format.JXL: "jxl",
+    Format.SGI: "sgi",
+    Format.RAW: "raw",
 }
 
 

@@ -228,7 +228,7 @@ def _output_for(found: Format) -> Format:
     """The format that a picture keeps when its pixels are new: its own where it can be written, else a fitting one."""
     if _still(found) in SCALES:
         return _still(found)
-    return Format.PNG if found in (Format.SVG, Format.SVGZ, Format.BMP, Format.TIFF) else Format.JPEG
+    return Format.PNG if found in (Format.SVG, Format.SVGZ, Format.BMP, Format.TIFF, Format.SGI) else Format.JPEG
 
 
 def _was_resized(easel: _Easel, winner: Made, info: ImageInfo, edits: Edits) -> bool:

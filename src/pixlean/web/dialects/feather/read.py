@@ -21,7 +21,7 @@ INPUTS = ("jpeg", "jpg", "png", "webp", "avif", "svg", "heic", "heif", "tiff", "
 OUTPUTS = ("jpeg", "png", "webp", "avif")
 _EXTENSIONS = {*INPUTS, "tif", "apng", "svgz", "jpe", "jfif", "dib", "hif"}
 _MEDIA_TYPES = {
-    *(row.media_type for name, row in FORMATS.items() if name is not Format.JXL),
+    *(row.media_type for name, row in FORMATS.items() if name is not Format.JXL and not row.only_read),
     "image/heif", "image/jpg", "image/pjpeg", "image/x-png", "image/x-ms-bmp", "image/x-bmp", "image/tif",
 }  # fmt: skip
 _UNDECLARED = {"", "application/octet-stream", "multipart/form-data"}

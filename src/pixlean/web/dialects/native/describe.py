@@ -61,7 +61,7 @@ _HEADERS = {
         "Server-Timing": "Where the time went.",
     }.items()
 }
-_MEDIA_TYPES = sorted({row.media_type for row in FORMATS.values()})
+_MEDIA_TYPES = sorted({row.media_type for row in FORMATS.values() if not row.only_read})
 _LEVEL = {"type": "string", "enum": ["high", "medium", "low"]}
 _STORED = {
     "type": "object",

@@ -165,7 +165,7 @@ async def root(request: Request) -> Response:
                 "openapi": "GET /openapi.json",
                 "docs": "GET /docs",
             },
-            "formats": [str(name) for name in FORMATS],
+            "formats": [str(name) for name, row in FORMATS.items() if not row.only_read],
         }
     )
 
