@@ -350,3 +350,16 @@ def test_a_target_size_under_max_reduction_is_refused() -> None:
     data = saved(photo(), "JPEG", quality=97)
     with pytest.raises(InvalidRequest, match="max_reduction"):
         compress(data, Recipe(max_reduction=30, target_bytes=len(data) // 2))
+
+
+def test_a_deep_tiff_of_one_row_is_resized() -> None:
+    import io
+
+    import tifffile
+
+    out = io.BytesIO()
+    tifffile.imwrite(out, np.linspace(0, 1, 256, dtype=np.float64).reshape(1, 256), photometric="minisblack")
+    made = pixlean.compress(out.getvalue(), edits=Edits(resize=Resize(width_px=64)))
+    assert opened(made.data).size == (64, 1)
+    single = pixlean.compress(out.getvalue(), edits=Edits(resize=Resize(width_px=1, height_px=1, fit=Fit.COVER)))
+    assert opened(single.data).size == (1, 1)

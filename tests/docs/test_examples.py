@@ -17,7 +17,7 @@ from pictures import photo, saved
 from serving import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("optipic", "tinify", "feather")
+PAGES = ("optipic", "tinify", "feather", "compressorize", "picwish")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -39,7 +39,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     (folder / "photo.jpg").write_bytes(saved(photo(), "JPEG", quality=95))
     yield {
         "FOLDER": str(folder), "PLAIN": plain.url.replace("127.0.0.1", "localhost"), "CA_FILE": str(folder / "ca.pem"),
-        "TLS": tls.url.replace("127.0.0.1", "localhost"), "OPTIPIC_API_KEY": key, "TINIFY_KEY": key,
+        "TLS": tls.url.replace("127.0.0.1", "localhost"), "OPTIPIC_API_KEY": key, "TINIFY_KEY": key, "COMPRESSORIZE_KEY": key, "PICWISH_KEY": key,
     }  # fmt: skip
     plain.stop()
     tls.stop()

@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from pixlean.cli.journal import Journal
     from pixlean.domain.formats import Format
     from pixlean.domain.recipe import Recipe
     from pixlean.sandbox.pool import Pool
 
 _SECONDS_A_FILE = 120
 _WATCH_SECONDS = 1.0
+_MOST_SHOWN = 500
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,7 @@ class Job:
     jobs: int = 0
     quiet: bool = False
     watch: bool = False
+    resume: bool = False
 
 
 def fail(message: str) -> NoReturn:
@@ -70,7 +73,19 @@ def work_on(files: list[Path], recipe: Recipe, job: Job) -> NoReturn:
     found, missing = walk(files)
     if not found and not missing and not job.watch:
         fail("no image files found")
-    rows = [*missing, *asyncio.run(run_all(found, recipe, job))]
+    journal = _journal(files, recipe, job)
+    done = journal.begin(resume=job.resume)
+    left = [entry for entry in found if entry[0] not in done]
+    if job.resume and not job.quiet:
+        print(f"{len(done)} of {len(found)} files are done already", file=sys.stderr)
+    try:
+        rows = [*missing, *done.values(), *asyncio.run(run_all(left, recipe, job, journal))]
+    except KeyboardInterrupt:
+        done = journal.begin(resume=True)
+        print(f"interrupted: {len(done)} of {len(found)} files are done; --resume goes on from here", file=sys.stderr)
+        sys.exit(130)
+    if not any(row.error for row in rows):
+        journal.end()
     if job.quiet:
         print(json.dumps({"files": [asdict(row) for row in rows]}, indent=2), flush=True)
     else:
@@ -78,6 +93,18 @@ def work_on(files: list[Path], recipe: Recipe, job: Job) -> NoReturn:
     if job.watch:
         _watch(files, recipe, job, before, {row.written for row in rows if row.written})
     sys.exit(1 if any(row.error for row in rows) else 0)
+
+
+def _journal(files: list[Path], recipe: Recipe, job: Job) -> Journal:
+    from pixlean.cli.journal import Journal, name_of
+    from pixlean.config import SettingsError, load
+
+    try:
+        folder = Path(load().environment.PIXLEAN_DATA_DIR)
+    except SettingsError as error:
+        fail(str(error))
+    named = sorted(str(path.resolve()) for path in files)
+    return Journal(folder, name_of((named, recipe, job.out and job.out.resolve(), job.in_place)))
 
 
 _State = dict[Path, tuple[int, int]]
@@ -144,8 +171,10 @@ def walk(files: list[Path]) -> tuple[list[tuple[Path, Path]], list[Row]]:
     return found, missing
 
 
-async def run_all(found: list[tuple[Path, Path]], recipe: Recipe, job: Job) -> list[Row]:
-    """Work on every file, with a bar on stderr; a row for each."""
+async def run_all(
+    found: list[tuple[Path, Path]], recipe: Recipe, job: Job, journal: Journal | None = None
+) -> list[Row]:
+    """Work on every file, with a bar on stderr; a row for each, which the journal gets at once."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -166,6 +195,8 @@ async def run_all(found: list[tuple[Path, Path]], recipe: Recipe, job: Job) -> l
             async def one(path: Path, below: Path) -> Row:
                 async with gate:
                     row = await _one(pool, path, below, job, recipe)
+                if journal is not None and len(found) > 1:
+                    journal.add(path, row)
                 bar.advance(task)
                 return row
 
@@ -234,12 +265,14 @@ def _write(target: Path, data: bytes) -> str:
 
 
 def show(rows: list[Row]) -> None:
-    """The table of all files."""
+    """The table of all files; of very many, the failed ones and the sum."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table("file", "before", "after", "saved", "method", "seconds")
     for row in rows:
+        if len(rows) > _MOST_SHOWN and not row.error:
+            continue
         if row.error:
             table.add_row(row.file, str(row.before_bytes), "", "", f"[red]{row.error}[/red]", f"{row.seconds:.2f}")
         else:
@@ -254,7 +287,9 @@ def show(rows: list[Row]) -> None:
     before, after = sum(row.before_bytes for row in rows), sum(row.after_bytes for row in rows)
     total = Row(file="", before_bytes=before, after_bytes=after, method="", seconds=0)
     table.add_section()
-    table.add_row(f"{len(rows)} files", f"{before:,}", f"{after:,}", _percent(total), "", "")
+    failed = sum(1 for row in rows if row.error)
+    said = f"[red]{failed} failed[/red]" if failed else ""
+    table.add_row(f"{len(rows)} files", f"{before:,}", f"{after:,}", _percent(total), said, "")
     Console().print(table)
 
 

@@ -30,6 +30,7 @@ def optimize(
     smart: bool = False,
     min_score: float | None = None,
     watch: bool = False,
+    resume: bool = False,
     json_output: Json = False,
     jobs: Jobs = 0,
 ) -> None:
@@ -52,6 +53,7 @@ def optimize(
     smart: as small as it can be without a visible difference
     min_score: the SSIMULACRA2 (0-100) that results keep
     watch: go on with new and changed files until Ctrl-C
+    resume: go on with a batch of the same files and options that was cut off; files that failed are tried again
     json_output: print one JSON object instead of the table
     jobs: files at a time; 0 is one a core
     """
@@ -71,7 +73,7 @@ def optimize(
         smart=smart,
         min_score=min_score,
     )
-    work_on(files, recipe, Job(out=out, in_place=in_place, jobs=jobs, quiet=json_output, watch=watch))
+    work_on(files, recipe, Job(out=out, in_place=in_place, jobs=jobs, quiet=json_output, watch=watch, resume=resume))
 
 
 def convert(

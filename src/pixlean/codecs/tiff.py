@@ -145,7 +145,9 @@ def _deep_frames(data: bytes) -> Iterator[Array]:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             for page in file.pages:
-                yield page.asarray(maxworkers=1)
+                pixels = page.asarray(maxworkers=1)
+                # The library leaves out axes of length one: a picture of one row would lose it.
+                yield pixels if pixels.ndim >= 2 else pixels.reshape(page.imagelength, page.imagewidth, -1).squeeze(2)
     except MemoryError:
         raise
     except Exception as error:

@@ -319,7 +319,9 @@ def _numbers(image: Any) -> Array:
         made: Array = image.cast(kind).numpy()
     except pyvips.Error as error:
         raise BadImage("the picture data does not decode") from error
-    return made[..., 0] if made.ndim == 3 and made.shape[2] == 1 else made
+    # The library gives a single grey pixel no axes at all.
+    made = made.reshape(image.height, image.width, image.bands)
+    return made[..., 0] if image.bands == 1 else made
 
 
 def _without_idle_alpha(frames: list[Array]) -> list[Array]:

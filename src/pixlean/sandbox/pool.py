@@ -166,8 +166,10 @@ class Pool:
     async def stop(self) -> None:
         """End every child and the zygote."""
         self._closing = True
-        for task in list(self._making):
+        making = list(self._making)
+        for task in making:
             task.cancel()
+        await asyncio.gather(*making, return_exceptions=True)
         while not self._ready.empty():
             self._ready.get_nowait().kill()
         if self._control is not None:

@@ -37,7 +37,7 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.STORE_LOST: (503, "ServiceUnavailable"),
     ErrorCode.TIMEOUT: (500, "Timeout"),
     ErrorCode.CHILD_DIED: (415, "DecodeError"),
-    ErrorCode.ENGINE_FAILED: (500, "InternalServerError"),
+    ErrorCode.ENGINE_FAILED: (422, "ProcessingFailed"),
     ErrorCode.NOT_IMPLEMENTED: (501, "NotImplemented"),
     ErrorCode.INTERNAL: (500, "InternalServerError"),
 }
