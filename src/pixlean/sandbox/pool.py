@@ -188,13 +188,17 @@ class Pool:
         task.add_done_callback(self._making.discard)
 
     async def _make_ready(self) -> None:
-        for pause in (0.0, 0.2, 1.0, 3.0):
+        """Put one more child into the row, however often that fails: a lost place would never come back."""
+        pause = 0.0
+        while not self._closing:
             await asyncio.sleep(pause)
+            pause = min(3.0, 2 * pause + 0.2)
             try:
                 self._ready.put_nowait(await self._fork(tool=False))
                 return
             except (OSError, Unavailable, TimeoutError):
-                await self._revive()
+                with contextlib.suppress(OSError, Unavailable, TimeoutError):
+                    await self._revive()
 
     async def _revive(self) -> None:
         """Start another zygote where the old one is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 
 from pixlean.access.links import Links
@@ -13,6 +14,10 @@ from pixlean.jobs.store import Jobs
 from pixlean.storage.blobs import Blobs
 
 LINK_SECONDS = 3600.0
+# Polls of an open job within this time get the same answer; an ended one changes no more.
+_FRESH_SECONDS = 0.1
+_ENDED_FRESH_SECONDS = 60.0
+_MOST_SEEN = 10_000
 
 
 class Results:
@@ -23,6 +28,7 @@ class Results:
         self._blobs = blobs
         self._links = links
         self._clock = clock
+        self._seen: OrderedDict[str, tuple[Job, float]] = OrderedDict()
 
     async def find(self, job_id: str, api: str, caller: Caller) -> Job:
         """A caller's own job. Raises ``InvalidRequest`` (``not_found``) where it is none of theirs, or has expired."""
@@ -52,11 +58,25 @@ class Results:
         return await self._known(job_id, api)
 
     async def _known(self, job_id: str, api: str) -> Job:
-        job = await self._jobs.find(job_id) if len(job_id) <= 64 and job_id.isalnum() else None
+        job = await self._looked_up(job_id) if len(job_id) <= 64 and job_id.isalnum() else None
         if job is None or job.api != api or (job.expires_at is not None and job.expires_at <= self._clock()):
             raise _unknown()
         if not job.is_open and job.expires_at is None:  # swept
             raise _unknown()
+        return job
+
+    async def _looked_up(self, job_id: str) -> Job | None:
+        """The job's row, or what was seen of it a moment ago: many poll the same job, and often."""
+        job, until = self._seen.get(job_id, (None, 0.0))
+        now = time.monotonic()
+        if job is not None and now < until:
+            return job
+        job = await self._jobs.find(job_id)
+        if job is not None:
+            self._seen[job_id] = (job, now + (_FRESH_SECONDS if job.is_open else _ENDED_FRESH_SECONDS))
+            self._seen.move_to_end(job_id)
+            if len(self._seen) > _MOST_SEEN:
+                self._seen.popitem(last=False)
         return job
 
 
