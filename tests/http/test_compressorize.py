@@ -387,3 +387,24 @@ def test_a_worker_without_a_database_says_what_it_needs(server: Server) -> None:
         server.pixlean("worker")
     with pytest.raises(AssertionError, match="DATABASE_URL"):
         server.pixlean("serve", "--role", "api")
+
+
+def test_inputs_and_results_may_lie_in_a_bucket(serve: Callable[..., Server]) -> None:
+    from moto.server import ThreadedMotoServer
+
+    running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    host, port = running.get_host_and_port()
+    httpx.put(f"http://{host}:{port}/own").raise_for_status()
+    server = serve(
+        STORAGE_URL="s3://own/pixlean", AWS_ENDPOINT_URL=f"http://{host}:{port}", AWS_ACCESS_KEY_ID="id",
+        AWS_SECRET_ACCESS_KEY="secret", AWS_REGION="us-east-1",
+    )  # fmt: skip
+    job_id = send(server, large(), quality=60).json()["id"]
+    done = ended(server, job_id)
+    file = server.client.get(done["download_url"], follow_redirects=True)
+    assert file.status_code == 200 and len(file.content) == done["compressed_size"]
+    location = server.client.post("/shrink", content=SMALL).headers["location"]
+    assert server.client.get(location).status_code == 200
+    running.stop()
+    assert send(server, large(), quality=61).status_code == 503

@@ -83,41 +83,27 @@ class Database:
         return self._lock is not None
 
     @contextlib.asynccontextmanager
-    async def _reading(self) -> AsyncIterator[AsyncConnection]:
-        """A connection without a transaction around each statement: one round trip instead of four."""
-        if time.monotonic() < self._rest_until:
-            raise _lost()
-        try:
-            await self._migrate()
-            async with self._readers.connect() as connection:
-                yield connection
-        except (PoolTimeoutError, OSError, TimeoutError) as error:
-            raise self._rested() from error
-        except SQLAlchemyError as error:
-            if isinstance(error, DBAPIError) and not _is_lost(error):
-                raise
-            raise self._rested() from error
-
-    def _rested(self) -> Unavailable:
-        """The error for a lost database, which is then left alone for a moment."""
-        self._rest_until = time.monotonic() + _REST_SECONDS
-        return _lost()
-
-    @contextlib.asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end. Raises ``Unavailable`` (``state_lost``) where the database is."""
+        async with self._guarded(), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        """Migrated before, and every way of being lost after: then the database is left alone for a moment."""
         if time.monotonic() < self._rest_until:
             raise _lost()
         try:
             await self._migrate()
-            async with self._engine.begin() as connection:
-                yield connection
+            yield
         except (PoolTimeoutError, OSError, TimeoutError) as error:
-            raise self._rested() from error
+            self._rest_until = time.monotonic() + _REST_SECONDS
+            raise _lost() from error
         except SQLAlchemyError as error:
             if isinstance(error, DBAPIError) and not _is_lost(error):
                 raise
-            raise self._rested() from error
+            self._rest_until = time.monotonic() + _REST_SECONDS
+            raise _lost() from error
 
     async def read(self, statement: Executable) -> Sequence[Row[Any]]:
         """The rows of one statement that only reads. Raises ``Unavailable`` (``state_lost``).
@@ -125,7 +111,8 @@ class Database:
         SQLite's readers wait for no writer, so they need no turn: a row costs less than a hop to a thread would.
         """
         if not self.embedded:
-            async with self._reading() as connection:
+            # Without a transaction around it: one round trip instead of four.
+            async with self._guarded(), self._readers.connect() as connection:
                 return (await connection.execute(statement)).all()
         if time.monotonic() < self._rest_until:
             raise _lost()

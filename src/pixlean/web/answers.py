@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
+from pixlean.access.rate import Standing
 from pixlean.domain.errors import InvalidRequest, PixleanError
 from pixlean.domain.formats import FORMATS, Format
 from pixlean.service.compress import Compressed
@@ -40,6 +41,17 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, _Answer]) -> _
 async def _disconnected(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def rate_headers(standing: Standing | None) -> dict[str, str]:
+    """Where the caller stands, ``reset`` in epoch seconds; nothing where no limit applies."""
+    if standing is None:
+        return {}
+    return {
+        "X-RateLimit-Limit": str(standing.limit),
+        "X-RateLimit-Remaining": str(standing.remaining),
+        "X-RateLimit-Reset": str(standing.reset_at),
+    }
 
 
 def note(request: Request, done: Compressed) -> None:

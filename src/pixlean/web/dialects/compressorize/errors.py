@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 from starlette.responses import JSONResponse, Response
 
-from pixlean.access.rate import RateExceeded, Standing
+from pixlean.access.rate import RateExceeded
 from pixlean.domain.errors import ErrorCode, PixleanError
-from pixlean.web.answers import error_headers
+from pixlean.web.answers import error_headers, rate_headers
 
 ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.INVALID_REQUEST: (400, "invalid_param"),
@@ -44,17 +44,6 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.NOT_IMPLEMENTED: (501, "not_implemented"),
     ErrorCode.INTERNAL: (500, "compression_failed"),
 }
-
-
-def rate_headers(standing: Standing | None) -> dict[str, str]:
-    """Where the caller stands; nothing where no limit applies."""
-    if standing is None:
-        return {}
-    return {
-        "X-RateLimit-Limit": str(standing.limit),
-        "X-RateLimit-Remaining": str(standing.remaining),
-        "X-RateLimit-Reset": str(standing.reset_at),
-    }
 
 
 def show_error(error: PixleanError) -> Response:

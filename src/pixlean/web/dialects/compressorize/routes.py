@@ -16,10 +16,10 @@ from pixlean.service.compress import check_input
 from pixlean.service.inputs import opened
 from pixlean.service.submit import terms_of
 from pixlean.web.admission import enter, identify
-from pixlean.web.answers import attachment, media_type, note, public_url, unless_gone
+from pixlean.web.answers import attachment, media_type, note, public_url, rate_headers, unless_gone
 from pixlean.web.callers import bearer_key, client_address
 from pixlean.web.contract import account, services
-from pixlean.web.dialects.compressorize.errors import rate_headers, show_error
+from pixlean.web.dialects.compressorize.errors import show_error
 from pixlean.web.dialects.compressorize.read import Asked, read_compress
 from pixlean.web.dialects.compressorize.show import file_name, show_job, shown_format
 from pixlean.web.download import show_file

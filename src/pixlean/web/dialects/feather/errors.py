@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from starlette.responses import JSONResponse, Response
 
-from pixlean.access.rate import RateExceeded, Standing
+from pixlean.access.rate import RateExceeded
 from pixlean.domain.errors import ErrorCode, PixleanError
-from pixlean.web.answers import error_headers
+from pixlean.web.answers import error_headers, rate_headers
 
 ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.INVALID_REQUEST: (400, "INVALID_INPUT"),
@@ -42,15 +42,6 @@ ERRORS: dict[ErrorCode, tuple[int, str]] = {
     ErrorCode.NOT_IMPLEMENTED: (501, "NOT_IMPLEMENTED"),
     ErrorCode.INTERNAL: (500, "INTERNAL_ERROR"),
 }
-
-
-def rate_headers(standing: Standing) -> dict[str, str]:
-    """Where the caller stands."""
-    return {
-        "X-RateLimit-Limit": str(standing.limit),
-        "X-RateLimit-Remaining": str(standing.remaining),
-        "X-RateLimit-Reset": str(standing.reset_at),
-    }
 
 
 def show_error(error: PixleanError) -> Response:

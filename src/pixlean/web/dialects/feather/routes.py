@@ -17,10 +17,9 @@ from pixlean.service.compress import Compressed, Terms
 from pixlean.service.inputs import Upload
 from pixlean.service.models import Variant
 from pixlean.web.admission import enter
-from pixlean.web.answers import attachment, media_type, note, unless_gone
+from pixlean.web.answers import attachment, media_type, note, rate_headers, unless_gone
 from pixlean.web.callers import client_address
 from pixlean.web.contract import Services, services
-from pixlean.web.dialects.feather.errors import rate_headers
 from pixlean.web.dialects.feather.read import INPUTS, OUTPUTS, CompressRequest, read_compress
 
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -65,7 +64,7 @@ async def _work(request: Request, *, convert: bool) -> Response:
         asked.form.close()
     note(request, done)
     response = _show(done, asked, time.perf_counter() - started)
-    response.headers.update(rate_headers(standing) if standing else {})
+    response.headers.update(rate_headers(standing))
     return response
 
 
@@ -109,7 +108,7 @@ async def modnet(request: Request) -> Response:
     headers = {
         "ETag": f'"{model.sha256}"',
         "Cache-Control": "public, max-age=31536000, immutable",
-        **(rate_headers(standing) if standing else {}),
+        **(rate_headers(standing)),
     }
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if headers["ETag"] in known:
