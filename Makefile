@@ -21,14 +21,14 @@ test: install
 	.venv/bin/python -m pytest
 
 check: install
-	.venv/bin/ruff format --check src tests benchmarks
-	.venv/bin/ruff check src tests benchmarks
+	.venv/bin/ruff format --check src tests benchmarks scripts
+	.venv/bin/ruff check src tests benchmarks scripts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
 format: install
-	.venv/bin/ruff format src tests benchmarks
-	.venv/bin/ruff check --fix src tests benchmarks
+	.venv/bin/ruff format src tests benchmarks scripts
+	.venv/bin/ruff check --fix src tests benchmarks scripts
 
 bench: install
-	.venv/bin/python -m benchmarks.codecs
+	.venv/bin/python -m benchmarks.run

@@ -13,13 +13,26 @@ from pixlean.domain import version
 
 if TYPE_CHECKING:
     from pixlean.domain.errors import PixleanError
+    from pixlean.domain.estimate import Estimate
     from pixlean.domain.image import ImageInfo
     from pixlean.domain.outcome import Outcome
     from pixlean.domain.recipe import Recipe
 
 __version__ = version.VERSION
-__all__ = ["ImageInfo", "Outcome", "PixleanError", "Recipe", "__version__", "compress", "probe"]
+__all__ = [
+    "Estimate",
+    "ImageInfo",
+    "Outcome",
+    "PixleanError",
+    "Recipe",
+    "__version__",
+    "compress",
+    "estimate",
+    "probe",
+    "score",
+]
 _LAZY = {
+    "Estimate": "pixlean.domain.estimate",
     "PixleanError": "pixlean.domain.errors",
     "ImageInfo": "pixlean.domain.image",
     "Outcome": "pixlean.domain.outcome",
@@ -39,6 +52,27 @@ def compress(data: bytes, *, quality: int = 80, **options: Any) -> Outcome:
     if not 1 <= quality <= 100:
         raise ValueError("quality must be from 1 to 100")
     return run(bytes(data), Recipe(quality=quality, **options))
+
+
+def estimate(data: bytes, *, quality: int = 80, **options: Any) -> Estimate:
+    """Forecast what ``compress`` would return for the same arguments. Raises ``PixleanError``."""
+    from pixlean.domain.recipe import Recipe
+    from pixlean.engine.estimate import estimate as run
+
+    if not 1 <= quality <= 100:
+        raise ValueError("quality must be from 1 to 100")
+    return run(bytes(data), Recipe(quality=quality, **options))
+
+
+def score(original: bytes, other: bytes) -> float:
+    """How alike two pictures look: SSIMULACRA2, 100 identical, 90 no visible difference, 50 clearly worse.
+
+    Both as a viewer shows them: upright, in sRGB; of animations and pages the frames that both have. Raises
+    ``PixleanError``, and ``ValueError`` where they have different sizes.
+    """
+    from pixlean.engine.score import score as run
+
+    return run(bytes(original), bytes(other))
 
 
 def probe(data: bytes) -> ImageInfo:

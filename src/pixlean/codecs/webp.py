@@ -133,6 +133,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
 # source must save before a further generation is worth its loss.
 _MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.10}
 _FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
+_BETTER = 5
 
 
 def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
@@ -142,17 +143,19 @@ def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     if info.lossless and recipe.strength is not Strength.HIGH and recipe.quality < 100:
         found.append(_lossless(again))
     if not info.lossless or recipe.strength is not Strength.LOW:
-        found.append(
-            Trial(
-                kind=TrialKind.ENCODE,
-                method=again,
-                why="the picture at the wanted quality",
-                parameters=MappingProxyType({"quality": recipe.quality, "lossless": False}),
-                must_gain=_MUST_GAIN[recipe.strength],
-                floor_score=_FLOOR[recipe.strength],
-                quality_parameter="quality",
-            )
+        first = Trial(
+            kind=TrialKind.ENCODE,
+            method=again,
+            why="the picture at the wanted quality",
+            parameters=MappingProxyType({"quality": recipe.quality, "lossless": False}),
+            must_gain=_MUST_GAIN[recipe.strength],
+            floor_score=_FLOOR[recipe.strength],
+            quality_parameter="quality",
         )
+        # Only where the first one scores too low; an animation is not encoded twice.
+        better = MappingProxyType({"quality": min(95, recipe.quality + _BETTER), "lossless": False})
+        second = replace(first, why="a better quality", parameters=better, unless_below=1.0)
+        found += [first, second] if info.frames == 1 else [first]
     if info.lossless and not any(trial.lossless for trial in found):
         found.append(_lossless(again))
     return (*found, _STRIP)
