@@ -127,7 +127,9 @@ class Desk:
             yield at, "state", {"state": known.state, "done": at, "cases": known.wanted.get("cases", 0)}
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(10), live.changed:
-                    await live.changed.wait_for(lambda seen=at, state=known.state: len(live.results) > seen or live.run.state != state)
+                    await live.changed.wait_for(
+                        lambda seen=at, state=known.state: len(live.results) > seen or live.run.state != state
+                    )
 
     async def work(self) -> None:
         """Do one run after the other, for ever."""

@@ -18,7 +18,7 @@ def make_corpus(folder: Path) -> Path:
     mark = folder / "VERSION"
     if mark.exists() and mark.read_text() == VERSION:
         return folder
-    pictures = {"photo": _photo(640, 480), "graphic": _graphic(480, 320), "text": _text(560, 420)}
+    pictures = {"photo": photo(640, 480), "graphic": _graphic(480, 320), "text": _text(560, 420)}
     for name, image in pictures.items():
         for kind, data in _still_formats(image).items():
             _write(folder / "synthetic" / f"{name}.{kind}", data)
@@ -26,8 +26,8 @@ def make_corpus(folder: Path) -> Path:
     _write(folder / "synthetic" / "drawing.svgz", gzip.compress(_SVG, mtime=0))
     for kind, data in _animations().items():
         _write(folder / "animated" / f"square.{kind}", data)
-    _write(folder / "deep_color" / "photo16.png", _deep_png(_photo(320, 240)))
-    _write(folder / "deep_color" / "photo16.tiff", _deep_tiff(_photo(320, 240)))
+    _write(folder / "deep_color" / "photo16.png", _deep_png(photo(320, 240)))
+    _write(folder / "deep_color" / "photo16.tiff", _deep_tiff(photo(320, 240)))
     _write(mark, VERSION.encode())
     return folder
 
@@ -37,7 +37,7 @@ def _write(path: Path, data: bytes) -> None:
     path.write_bytes(data)
 
 
-def _photo(width: int, height: int) -> Image.Image:
+def photo(width: int, height: int) -> Image.Image:
     """Smooth shapes, a horizon, texture on several scales and a little sensor noise."""
     noise = np.random.default_rng(7)
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float64)
@@ -74,7 +74,26 @@ def _text(width: int, height: int) -> Image.Image:
     """Lines of writing."""
     image = Image.new("RGB", (width, height), (255, 255, 255))
     draw = ImageDraw.Draw(image)
-    words = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog", "and", "packs", "my", "box", "with", "five", "dozen", "liquor", "jugs"]
+    words = [
+        "the",
+        "quick",
+        "brown",
+        "fox",
+        "jumps",
+        "over",
+        "the",
+        "lazy",
+        "dog",
+        "and",
+        "packs",
+        "my",
+        "box",
+        "with",
+        "five",
+        "dozen",
+        "liquor",
+        "jugs",
+    ]
     for line in range(height // 16 - 1):
         draw.text((12, 8 + 16 * line), " ".join(words[(line + n) % len(words)] for n in range(12)), fill=(20, 20, 25))
     return image

@@ -9,7 +9,6 @@ from pixlean.access.keys import Keys
 from pixlean.access.usage import Ledger
 from pixlean.config import Environment
 from pixlean.jobs.contract import Queue
-from pixlean.jobs.postgresql import PostgresqlQueue
 from pixlean.jobs.rows import RowQueue
 from pixlean.jobs.store import Jobs
 from pixlean.state import database as state
@@ -34,10 +33,15 @@ def open_accounts(environment: Environment) -> Accounts:
     # A request may upload, fetch, wait and work; what takes longer than all of these together is lost.
     longest = environment.BODY_TOTAL_SECONDS + environment.URL_FETCH_TIMEOUT + 4 * environment.TOOL_TIMEOUT_SECONDS
     jobs = Jobs(database)
+    queue: Queue = RowQueue(jobs)
+    if url:
+        from pixlean.jobs.postgresql import PostgresqlQueue  # 20 MB that a server on SQLite does not need
+
+        queue = PostgresqlQueue(jobs, url)
     return Accounts(
         database=database,
         keys=Keys(database, environment.API_KEY.get_secret_value()),
         ledger=Ledger(database, longest + 60),
         jobs=jobs,
-        queue=PostgresqlQueue(jobs, url) if url else RowQueue(jobs),
+        queue=queue,
     )
