@@ -7,7 +7,6 @@ import math
 import time
 from dataclasses import dataclass
 
-import redis.exceptions
 from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
@@ -65,7 +64,11 @@ class RateLimiter:
         self._window: MovingWindowRateLimiter | None = None
         # Without Redis the limits of this process: for dialects that promise one by default.
         self._own = MovingWindowRateLimiter(MemoryStorage())
+        self._lost: tuple[type[Exception], ...] = (TimeoutError, OSError, StorageError)
         if settings.redis_url:
+            from redis.exceptions import RedisError  # 20 MB that a server without Redis does not need
+
+            self._lost = (*self._lost, RedisError)
             address = f"async+{settings.redis_url}"
             self._storage = RedisStorage(
                 address, implementation="redispy", key_prefix="pixlean",
@@ -104,7 +107,7 @@ class RateLimiter:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 return await self._count(self._window, rules, caller)
-        except (TimeoutError, OSError, redis.exceptions.RedisError, StorageError):
+        except self._lost:
             self._rest_until = time.monotonic() + _REST_SECONDS
             self.fail_opens += 1
             return None
