@@ -408,3 +408,39 @@ def test_inputs_and_results_may_lie_in_a_bucket(serve: Callable[..., Server]) ->
     assert server.client.get(location).status_code == 200
     running.stop()
     assert send(server, large(), quality=61).status_code == 503
+
+
+def test_a_database_that_drops_its_connections_loses_no_job(serve: Callable[..., Server], receiver: Receiver) -> None:
+    import asyncio
+
+    import asyncpg
+
+    async def cut(url: str) -> None:
+        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
+        own = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        await connection.execute(own)
+        await connection.close()
+
+    with postgresql() as url:
+        server = serve(DATABASE_URL=url, WEBHOOK_SECRET=SECRET, COMPRESSORIZE_PAID_RPM="0", **HOOKS)
+        accepted = []
+        for number in range(8):
+            answer = send(server, large(), quality=60 + number, webhook_url=receiver.url)
+            if answer.status_code == 202:
+                accepted.append(answer.json()["id"])
+            else:
+                assert answer.status_code == 503, answer.text
+            if number % 2:
+                asyncio.run(cut(url))
+                time.sleep(0.3)
+        assert accepted
+        for job_id in accepted:
+            for _ in range(300):
+                answer = server.client.get(f"/api/v1/status/{job_id}")
+                if answer.status_code == 200 and answer.json()["status"] != "processing":
+                    break
+                time.sleep(0.1)
+            assert answer.json()["status"] == "complete"
+        told = {json.loads(one.body)["id"] for one in delivered(receiver, len(accepted), 40)}
+        assert told >= set(accepted)
+        server.stop()
