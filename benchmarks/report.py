@@ -33,7 +33,7 @@ def page(run: Run, change: dict[str, Any] | None = None) -> str:
         "<h2>By format and preset</h2>",
         _cells(head["summary"]["cells"]),
         _peers(good),
-        "<h2>Bytes against score</h2><div class=plots>",
+        f"<h2>Bytes against score</h2><p>{_legend()}</p><div class=plots>",
         *(_scatter(kind, [result for result in good if result.format == kind]) for kind in _kinds(good)),
         "</div><h2>Estimate errors</h2>",
         _histogram([result.estimate_error for result in good]),
@@ -124,6 +124,10 @@ def _peers(results: list[Result]) -> str:
                              f"<td>{shown}</tr>")  # fmt: skip
     head = ("peer", "format", "preset", "cases", "our bytes / theirs", "our score", "their score")
     return f"<h2>Beside peers</h2>{_sortable(head, rows)}"
+
+
+def _legend() -> str:
+    return ", ".join(f'<span style="color:{colour}">&#9679;</span> {preset}' for preset, colour in _COLOURS.items())
 
 
 def _scatter(kind: str, results: list[Result]) -> str:
