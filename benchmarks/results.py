@@ -14,9 +14,9 @@ import pixlean
 from benchmarks.corpus import PRESETS
 from benchmarks.measure import Result, result_of
 
-# Bytes are the same from run to run; times are not: a regression in time is one beyond twice the spread that the two
-# runs show over all their cases, and beyond this.
-_LEAST_SLOWER = 0.25
+# Bytes are the same from run to run; times are not: a regression in time is one beyond four times the spread that the
+# two runs show over all their cases (of hundreds, some are always beyond two), and beyond this.
+_LEAST_SLOWER, _SPREADS = 0.5, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +160,7 @@ def compared(old: Run, new: Run) -> dict[str, Any]:
     rows, regressions = [], []
     for name in both:
         one, other = before[name], after[name]
-        said = _regression(one, other, drift, max(_LEAST_SLOWER, 2 * spread))
+        said = _regression(one, other, drift, max(_LEAST_SLOWER, _SPREADS * spread))
         change = 100 * (other.after_bytes / one.after_bytes - 1) if one.after_bytes and other.after_bytes else 0.0
         rows.append({"name": name, "bytes_percent": round(change, 3), "regression": said})
         if said:
