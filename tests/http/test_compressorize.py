@@ -375,7 +375,10 @@ def test_workers_do_the_jobs_of_a_server_that_does_none(
         more = [send(server, large(), quality=70 + n, webhook_url=receiver.url).json()["id"] for n in range(4)]
         for job_id in more:
             assert ended(server, job_id, 60)["status"] == "complete"
-        told = {json.loads(one.body)["id"] for one in delivered(receiver, 11, 40)}
+        try:
+            told = {json.loads(one.body)["id"] for one in delivered(receiver, 11, 60)}
+        except AssertionError as error:
+            raise AssertionError(server.pixlean("webhooks", "list", "--json")) from error
         assert told == {waiting, *jobs, *more}
         workers[1].terminate()
         assert workers[1].wait(40) == 0

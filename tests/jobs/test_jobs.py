@@ -256,7 +256,7 @@ def test_a_lost_entry_is_found_by_the_rows(state: Settings) -> None:
             job = await accept(jobs, queue)
             assert await jobs.overdue(Kind.COMPRESS, 10) == ()
             clock.now += 11
-            assert job is not None and await jobs.overdue(Kind.COMPRESS, 10) == (job.id,)
+            assert job is not None and await jobs.overdue(Kind.COMPRESS, 10) == ((job.id, 0),)
 
     tell(story)
 
@@ -292,5 +292,32 @@ def test_the_pace_is_that_of_the_last_pictures(state: Settings) -> None:
             assert claim is not None and await end(jobs, claim)
             await accept(jobs, queue)
             assert await jobs.pace() == (0.5, 10)
+
+    tell(story)
+
+
+def test_a_lost_entry_is_announced_again(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, queue):
+            seen: list[str] = []
+
+            async def handler(job: Job) -> None:
+                seen.append(job.id)
+                await end(jobs, job)
+
+            now = jobs.clock()
+            lost = Job(
+                id=new_id(), kind=Kind.COMPRESS, api="t", key_id="k", state=State.QUEUED, input_bytes=1, attempts=0,
+                fence=0, due_at=now - 60, created_at=now, ticket=ticket(),
+            )  # fmt: skip
+            async with jobs.transaction() as connection:
+                await jobs.add(connection, lost)  # and no entry
+            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            for job_id, fence in await jobs.overdue(Kind.COMPRESS, 20):
+                for _ in range(3):
+                    async with jobs.transaction() as connection:
+                        await queue.announce(connection, Kind.COMPRESS, job_id, again=fence)
+            await until(lambda: seen == [lost.id])
+            await stop(queue, running)
 
     tell(story)

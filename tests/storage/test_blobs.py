@@ -38,7 +38,7 @@ def settings(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest
         for name, value in (("ACCESS_KEY_ID", "id"), ("SECRET_ACCESS_KEY", "s"), ("REGION", "us-east-1")):
             monkeypatch.setenv(f"AWS_{name}", value)
         with s3() as url:
-            yield Settings(folder=tmp_path, url="s3://own/pixlean", s3_endpoint=url)
+            yield Settings(folder=tmp_path, url=f"s3://own/{tmp_path.name}", s3_endpoint=url)
 
 
 def tell(settings: Settings, story: Callable[[Blobs], Awaitable[None]]) -> None:

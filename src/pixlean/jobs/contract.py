@@ -26,8 +26,11 @@ class Post:
 class Queue(Protocol):
     """Says to workers which jobs there are. Rows must be announced in the transaction that writes them."""
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, delay_seconds: float = 0) -> None:
-        """Hand out a job once the transaction is committed, and the delay is over."""
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
+        """Hand out a job once the transaction is committed.
+
+        ``again`` is the number of its last claim, where its entry seems to be lost: it is announced once more for each.
+        """
 
     def wake(self) -> None:
         """Look for work now: called after a commit, where workers share the process."""

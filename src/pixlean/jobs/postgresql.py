@@ -41,16 +41,14 @@ class PostgresqlQueue:
         self._draining = False
         self._busy = 0
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, delay_seconds: float = 0) -> None:
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
         """Write the entry in the caller's transaction."""
         await self._install()
         raw = (await connection.get_raw_connection()).driver_connection
         assert raw is not None
-        delay = timedelta(seconds=delay_seconds) if delay_seconds else None
-        # The key is free again when the entry has ended: it only keeps twins from waiting beside each other.
-        await Queries(AsyncpgDriver(raw)).enqueue(
-            str(kind), job_id.encode(), execute_after=delay, dedupe_key=job_id, on_conflict="skip"
-        )
+        # A key keeps entries that are alike from waiting beside each other; it is free again when its entry has ended.
+        key = job_id if again is None else f"{job_id}:{again}"
+        await Queries(AsyncpgDriver(raw)).enqueue(str(kind), job_id.encode(), dedupe_key=key, on_conflict="skip")
 
     def wake(self) -> None:
         """The database notifies."""

@@ -27,7 +27,7 @@ class RowQueue:
         self._draining = False
         self._busy = 0
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, delay_seconds: float = 0) -> None:
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
         """The row says it all."""
 
     def wake(self) -> None:

@@ -210,10 +210,11 @@ class Jobs:
             left = JOBS.c.state == str(State.WORKING)
             await connection.execute(update(JOBS).where(left).values(due_at=self.clock()))
 
-    async def overdue(self, kind: Kind, seconds: float) -> tuple[str, ...]:
-        """Open jobs that nobody took up so long after they were due: their queue entry may be lost."""
+    async def overdue(self, kind: Kind, seconds: float) -> tuple[tuple[str, int], ...]:
+        """Open jobs that nobody took up so long after they were due, with their fences: their entry may be lost."""
         late = and_(JOBS.c.kind == str(kind), JOBS.c.state.in_(_OPEN), JOBS.c.due_at < self.clock() - seconds)
-        return tuple(row.id for row in await self._database.read(select(JOBS.c.id).where(late).limit(1000)))
+        rows = await self._database.read(select(JOBS.c.id, JOBS.c.fence).where(late).limit(1000))
+        return tuple((row.id, row.fence) for row in rows)
 
     async def expired(self, limit: int = 500) -> tuple[str, ...]:
         """Jobs whose input and result are to go; ``close_files`` says that they are gone."""

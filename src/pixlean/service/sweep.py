@@ -73,9 +73,9 @@ class Sweep:
     async def _lost_entries(self) -> None:
         for kind in Kind:
             late = await self._jobs.overdue(kind, _OVERDUE_SECONDS)
-            for job_id in late:
+            for job_id, fence in late:
                 async with self._jobs.transaction() as connection:
-                    await self._queue.announce(connection, kind, job_id)
+                    await self._queue.announce(connection, kind, job_id, again=fence)
             if late:
                 self._queue.wake()
 
