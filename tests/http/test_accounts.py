@@ -15,7 +15,10 @@ import pytest
 
 from databases import postgresql
 from pictures import photo, saved
+from pixlean.access.tariffs import Meter
+from pixlean.state.database import Settings
 from serving import Server
+from spending import spend
 
 DATA = saved(photo().resize((64, 48)), "JPEG", quality=95)
 QUEUE = {"MAX_QUEUE_DEPTH": "1000", "CACHE_MAX_MB": "16"}
@@ -98,20 +101,22 @@ def test_a_lost_database_stops_keyed_requests_only(serve: Callable[..., Server])
 def test_exactly_the_quota_under_concurrency(serve: Callable[..., Server]) -> None:
     server = serve(**QUEUE)
     key = server.new_key()
+    spend(Settings(folder=Path(server.data.name)), key, Meter.OPTIPIC, 400)
     with ThreadPoolExecutor(64) as clients:
-        answers = list(clients.map(lambda _: compress(server, key), range(560)))
-    assert answers.count(200) == 500 and answers.count(429) == 60 and usage(server, key) == 500
+        answers = list(clients.map(lambda _: compress(server, key), range(160)))
+    assert answers.count(200) == 100 and answers.count(429) == 60 and usage(server, key) == 500
 
 
-def test_two_servers_on_one_postgresql_count_as_one(serve: Callable[..., Server]) -> None:
+def test_two_servers_on_one_postgresql_count_as_one(serve: Callable[..., Server], tmp_path: Path) -> None:
     with postgresql() as url:
         servers = [serve(DATABASE_URL=url, **QUEUE) for _ in range(2)]
         key = servers[0].new_key()
         while servers[1].client.get("/v1/usage").status_code != 401:
             time.sleep(0.1)
+        spend(Settings(folder=tmp_path, url=url), key, Meter.OPTIPIC, 400)
         with ThreadPoolExecutor(64) as clients:
-            answers = list(clients.map(lambda number: compress(servers[number % 2], key), range(540)))
-        assert answers.count(200) == 500 and answers.count(429) == 40
+            answers = list(clients.map(lambda number: compress(servers[number % 2], key), range(140)))
+        assert answers.count(200) == 100 and answers.count(429) == 40
         assert usage(servers[0], key) == usage(servers[1], key) == 500
         for one in servers:
             one.stop()

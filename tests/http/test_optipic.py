@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from pictures import every_format, exif, opened, photo, saved
+from pixlean.access.tariffs import Meter
+from pixlean.state.database import Settings
 from serving import Server
+from spending import spend
 
 DATA = saved(photo(), "JPEG", quality=95)
 
@@ -73,8 +77,9 @@ def test_usage_counts_successes_only_and_the_quota_ends(serve: Callable[..., Ser
 
     assert usage(free)["requests"] == 1 and usage(free)["remaining"] == 499
     assert usage(payg)["requests"] == 0
-    spend(server, free, 499)
-    spend(server, payg, 600)
+    state = Settings(folder=Path(server.data.name))
+    spend(state, free, Meter.OPTIPIC, 499)
+    spend(state, payg, Meter.OPTIPIC, 600)
     refused = send(server, "compress", key=free)
     body = refused.json()
     assert refused.status_code == 429 and body["error"] == "rate_limit_exceeded" and body["limit"] == 500
@@ -87,23 +92,3 @@ def test_usage_counts_successes_only_and_the_quota_ends(serve: Callable[..., Ser
     metrics = server.client.get("/metrics").text
     assert 'pixlean_plan_requests_total{dialect="optipic",plan="payg",status="200"}' in metrics
     assert free not in metrics and "Ada" not in metrics
-
-
-def spend(server: Server, key: str, amount: int) -> None:
-    """Use up a key's quota without making so many pictures."""
-    import asyncio
-    from pathlib import Path
-
-    from pixlean.access.keys import Keys
-    from pixlean.access.tariffs import Meter
-    from pixlean.access.usage import Ledger
-    from pixlean.state.database import Database, Settings
-
-    async def story() -> None:
-        database = Database(Settings(folder=Path(server.data.name)))
-        caller = await Keys(database).caller(key)
-        ledger = Ledger(database, 60)
-        await ledger.keep(await ledger.hold(caller, Meter.OPTIPIC, "test", amount))
-        await database.close()
-
-    asyncio.run(story())

@@ -19,7 +19,10 @@ from PIL import Image
 from node import node_folder, run_node
 from origins import Origin
 from pictures import graphic, opened, photo, saved, with_alpha
+from pixlean.access.tariffs import Meter
+from pixlean.state.database import Settings
 from serving import Server
+from spending import spend
 
 DATA = saved(photo(), "JPEG", quality=95)
 
@@ -250,23 +253,9 @@ def test_curl_waits_for_100_continue(tiny: Server, tmp_path: Path) -> None:
 
 
 def test_a_quota_that_is_used_up_still_validates(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
-    import asyncio
-
-    from pixlean.access.keys import Keys
-    from pixlean.access.tariffs import Meter
-    from pixlean.access.usage import Ledger
-    from pixlean.state.database import Database, Settings
-
     server = serve()
     key = server.new_key("free")
-
-    async def spend() -> None:
-        database = Database(Settings(folder=Path(server.data.name)))
-        ledger = Ledger(database, 60)
-        await ledger.keep(await ledger.hold(await Keys(database).caller(key), Meter.TINIFY, "test", 500))
-        await database.close()
-
-    asyncio.run(spend())
+    spend(Settings(folder=Path(server.data.name)), key, Meter.TINIFY, 500)
     monkeypatch.setattr(tinify.Client, "API_ENDPOINT", server.url)
     tinify.tinify.key = key
     assert tinify.tinify.validate() is True and tinify.tinify.compression_count == 500

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
     from pixlean.access.keys import NewKey
-    from pixlean.wiring import Accounts
+    from pixlean.wiring.accounts import Accounts
 
 keys = App(name="keys", help="Make, list, revoke and rotate API keys.")
 _Answer = TypeVar("_Answer")
@@ -101,7 +101,7 @@ def with_accounts(work: Callable[[Accounts], Awaitable[_Answer]]) -> _Answer:
     """Ask the database of keys and usage; end with a message where that fails."""
     from pixlean.config import SettingsError, load
     from pixlean.domain.errors import PixleanError
-    from pixlean.wiring import open_accounts
+    from pixlean.wiring.accounts import open_accounts
 
     async def ask() -> _Answer:
         accounts = open_accounts(load().environment)

@@ -24,7 +24,7 @@ def serve(*, port: int | None = None, host: str | None = None, role: Literal["al
     from pixlean.config import SettingsError, load
     from pixlean.state.database import FolderInUse, check_folder
     from pixlean.web.protocol import Protocol
-    from pixlean.wiring import build
+    from pixlean.wiring.application import build
 
     try:
         environment = load().environment

@@ -27,7 +27,7 @@ def usage(
 
     from pixlean.access.usage import Usage
     from pixlean.cli.keys import with_accounts
-    from pixlean.wiring import Accounts
+    from pixlean.wiring.accounts import Accounts
 
     async def ask(to: Accounts) -> list[tuple[Usage, str, str]]:
         known = {each.key_id: each for each in await to.keys.callers()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import App, Parameter
 
 if TYPE_CHECKING:
-    from pixlean.wiring import Accounts
+    from pixlean.wiring.accounts import Accounts
 
 webhooks = App(name="webhooks", help="List webhooks and deliver them once more.")
 

@@ -9,7 +9,7 @@ import sys
 def worker() -> None:
     """Do the jobs that servers on the same DATABASE_URL accepted; as many workers as you like, on any machine."""
     from pixlean.config import SettingsError, load
-    from pixlean.wiring import run_worker
+    from pixlean.wiring.application import run_worker
 
     try:
         environment = load().environment
