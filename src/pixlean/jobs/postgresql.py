@@ -11,7 +11,7 @@ import asyncpg
 from pgqueuer import QueueManager
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.domain.errors import RetryRequested
+from pgqueuer.domain.errors import PgqException, RetryRequested
 from pgqueuer.domain.models import Job as Entry
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +26,7 @@ _HEARTBEAT_TIMEOUT = timedelta(seconds=LEASE_SECONDS)
 # Workers are notified; this is how long a missed notice costs.
 _POLL = timedelta(seconds=2)
 _AGAIN_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 _INSTALL_LOCK = 749_5327
 _log = logging.getLogger("pixlean.jobs")
 
@@ -78,8 +79,11 @@ class PostgresqlQueue:
                 await self._serve(post)
             except Unavailable:
                 pass
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, RuntimeError) as error:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException, RuntimeError) as error:
                 _log.warning("the queue is away: %s", type(error).__name__)
+            except Exception:
+                # Whatever a lost connection raises inside PgQueuer: the loop must outlive it.
+                _log.exception("the queue failed in a way that nobody expected")
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _serve(self, post: Post) -> None:
@@ -92,20 +96,21 @@ class PostgresqlQueue:
             finally:
                 self._busy -= 1
 
-        async with asyncpg.create_pool(self._url, min_size=2, max_size=4, timeout=5, command_timeout=20) as pool:
-            manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
-            manager.entrypoint(str(post.kind), accepts_context=False)(work)
-            self._managers.append(manager)
-            try:
-                await manager.run(
-                    dequeue_timeout=_POLL,
-                    batch_size=max(1, post.slots // 2),
-                    max_concurrent_tasks=max(2, post.slots),
-                    heartbeat_timeout=_HEARTBEAT_TIMEOUT,
-                    shutdown_on_listener_failure=True,
-                )
-            finally:
-                self._managers.remove(manager)
+        pool = await asyncpg.create_pool(self._url, min_size=2, max_size=4, timeout=5, command_timeout=20)
+        manager = QueueManager(Queries(AsyncpgPoolDriver(pool)))
+        manager.entrypoint(str(post.kind), accepts_context=False)(work)
+        self._managers.append(manager)
+        try:
+            await manager.run(
+                dequeue_timeout=_POLL,
+                batch_size=max(1, post.slots // 2),
+                max_concurrent_tasks=max(2, post.slots),
+                heartbeat_timeout=_HEARTBEAT_TIMEOUT,
+                shutdown_on_listener_failure=True,
+            )
+        finally:
+            self._managers.remove(manager)
+            await _closed(pool)
 
     async def _work(self, post: Post, job_id: str) -> None:
         """Claim the row of an entry and work on it; the entry stays where the job is not over."""
@@ -145,3 +150,10 @@ class PostgresqlQueue:
         finally:
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await connection.close()
+
+
+async def _closed(pool: asyncpg.Pool) -> None:
+    """Close it, by force after a while: a listener whose connection was cut is not given back, and it waits."""
+    with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await pool.close()

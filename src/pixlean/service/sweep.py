@@ -20,16 +20,18 @@ from pixlean.storage.blobs import Blobs
 _ORPHAN = timedelta(hours=1)
 # Every so many rounds the whole store is looked through.
 _LOOK_THROUGH = 15
-# A job that nobody took up so long after it was due has lost its queue entry.
-_OVERDUE_SECONDS = 20.0
+# A job that nobody took up so long after it was due has lost its queue entry, or waits behind many others: then the
+# second entry costs one look at the row.
+_OVERDUE_SECONDS = 6.0
 _log = logging.getLogger("pixlean.sweep")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How often is swept."""
+    """How often is swept, and how often entries are looked for that a lost connection took along."""
 
     every_seconds: float = 20.0
+    entries_every_seconds: float = 5.0
 
 
 class Sweep:
@@ -42,25 +44,28 @@ class Sweep:
         self._queue = queue
         self._round = 0
         self._steps: tuple[Callable[[], Awaitable[object]], ...] = (
-            self._expired_jobs, self._lost_entries, self._old_outputs, self._orphans, ledger.refund_lost,
+            self._expired_jobs, self._old_outputs, self._orphans, ledger.refund_lost,
         )  # fmt: skip
 
     async def run(self) -> None:
         """Sweep now and again for ever; a lost backend only puts it off."""
-        while True:
-            await self.once()
-            await asyncio.sleep(self._settings.every_seconds)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._announce_for_ever())
+            while True:
+                await self.once()
+                await asyncio.sleep(self._settings.every_seconds)
 
     async def once(self) -> None:
         """Every step once; one that fails does not keep the others from theirs."""
         for step in self._steps:
-            try:
-                await step()
-            except PixleanError as error:
-                _log.warning("sweeping was put off: %s", error.message)
-            except Exception:
-                _log.exception("sweeping failed")
+            await _tried(step)
         self._round += 1
+
+    async def _announce_for_ever(self) -> None:
+        # On its own: nobody should wait for a job until a large store has been looked through.
+        while True:
+            await _tried(self._lost_entries)
+            await asyncio.sleep(self._settings.entries_every_seconds)
 
     async def _expired_jobs(self) -> None:
         """Files first, then the row says so: a kill between the two leaves the row, and the files are tried again."""
@@ -73,11 +78,12 @@ class Sweep:
     async def _lost_entries(self) -> None:
         for kind in Kind:
             late = await self._jobs.overdue(kind, _OVERDUE_SECONDS)
-            for job_id, fence in late:
-                async with self._jobs.transaction() as connection:
+            if not late:
+                continue
+            async with self._jobs.transaction() as connection:
+                for job_id, fence in late:
                     await self._queue.announce(connection, kind, job_id, again=fence)
-            if late:
-                self._queue.wake()
+            self._queue.wake()
 
     async def _old_outputs(self) -> None:
         if self._round % 3:
@@ -99,3 +105,12 @@ class Sweep:
             part = ids[at : at + 500]
             known = await self._jobs.known(part)
             await self._blobs.delete(*(key for job_id in part if job_id not in known for key in by_job[job_id]))
+
+
+async def _tried(step: Callable[[], Awaitable[object]]) -> None:
+    try:
+        await step()
+    except PixleanError as error:
+        _log.warning("sweeping was put off: %s", error.message)
+    except Exception:
+        _log.exception("sweeping failed")
