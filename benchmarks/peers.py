@@ -20,6 +20,10 @@ _SHARP = ("jpeg", "png", "webp", "avif", "gif", "tiff")
 _SHARP_VERSION = "sharp@0.35"
 
 
+class NotWritten(Exception):
+    """The peer does not write this format: its cell stays empty, and the report says why."""
+
+
 def check(name: str) -> str | None:
     """Why a peer can't be run here, or ``None``."""
     kind, _, url = name.partition("=")
@@ -37,7 +41,7 @@ def check(name: str) -> str | None:
 
 
 def run(name: str, data: bytes, case: Case) -> bytes:
-    """What a peer makes of a case, at its own setting of the same quality. Raises in its own ways."""
+    """What a peer makes of a case, at its own setting of the same quality. Raises ``NotWritten`` or in its own ways."""
     quality = int(str(PRESETS[case.preset]["quality"]))
     kind, _, url = name.partition("=")
     if kind == "pillow":
@@ -58,7 +62,7 @@ def run(name: str, data: bytes, case: Case) -> bytes:
 
 def _pillow(data: bytes, case: Case, quality: int) -> bytes:
     if case.format not in _PILLOW:
-        raise NotImplementedError(f"Pillow writes no {case.format}")
+        raise NotWritten(f"Pillow writes no {case.format}")
     with Image.open(io.BytesIO(data)) as image:
         out = io.BytesIO()
         kind = _PILLOW[case.format]
@@ -102,7 +106,7 @@ def _sharp() -> Path | None:
 def _with_sharp(data: bytes, case: Case, quality: int) -> bytes:
     folder = _sharp()
     if folder is None or case.format not in _SHARP:
-        raise NotImplementedError(f"sharp writes no {case.format}")
+        raise NotWritten(f"sharp writes no {case.format}")
     lossy = "1" if PRESETS[case.preset].get("png_lossy", True) else "0"
     with tempfile.TemporaryDirectory() as place:
         given, made = Path(place) / "in", Path(place) / "out"

@@ -5,8 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
+import asyncpg
 import pytest
+from pgqueuer import QueueManager
+from pgqueuer.domain.errors import FailingListenerError
+from tests.databases import database
 
 from pixlean.domain.recipe import Recipe
 from pixlean.domain.task import Job, Kind, Made, State, Ticket
@@ -40,12 +46,15 @@ def ticket() -> Ticket:
     return Ticket(recipe=Recipe(), keep_seconds=100.0)
 
 
-async def accept(jobs: Jobs, queue: Queue, *, same: str | None = None, key_id: str = "k") -> Job | None:
-    now = jobs.clock()
-    job = Job(
+def written(now: float, key_id: str = "k") -> Job:
+    return Job(
         id=new_id(), kind=Kind.COMPRESS, api="test", key_id=key_id, state=State.QUEUED, input_bytes=10, attempts=0,
         fence=0, due_at=now, created_at=now, ticket=ticket(),
     )  # fmt: skip
+
+
+async def accept(jobs: Jobs, queue: Queue, *, same: str | None = None, key_id: str = "k") -> Job | None:
+    job = written(jobs.clock(), key_id)
     async with jobs.transaction() as connection:
         if not await jobs.add(connection, job, idempotency_key=same):
             return None
@@ -165,10 +174,7 @@ def test_what_is_rolled_back_is_neither_a_job_nor_handed_out(state: Settings) ->
 
             with pytest.raises(RuntimeError):
                 async with jobs.transaction() as connection:
-                    lost = Job(
-                        id=new_id(), kind=Kind.COMPRESS, api="t", key_id="k", state=State.QUEUED, input_bytes=1,
-                        attempts=0, fence=0, due_at=0, created_at=0, ticket=ticket(),
-                    )  # fmt: skip
+                    lost = written(jobs.clock())
                     await jobs.add(connection, lost)
                     await queue.announce(connection, Kind.COMPRESS, lost.id)
                     raise RuntimeError
@@ -305,19 +311,48 @@ def test_a_lost_entry_is_announced_again(state: Settings) -> None:
                 seen.append(job.id)
                 await end(jobs, job)
 
-            now = jobs.clock()
-            lost = Job(
-                id=new_id(), kind=Kind.COMPRESS, api="t", key_id="k", state=State.QUEUED, input_bytes=1, attempts=0,
-                fence=0, due_at=now - 60, created_at=now, ticket=ticket(),
-            )  # fmt: skip
+            lost = written(jobs.clock() - 60)
             async with jobs.transaction() as connection:
                 await jobs.add(connection, lost)  # and no entry
             running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
-            for job_id, fence in await jobs.overdue(Kind.COMPRESS, 20):
-                for _ in range(3):
-                    async with jobs.transaction() as connection:
-                        await queue.announce(connection, Kind.COMPRESS, job_id, again=fence)
+            late = await jobs.overdue(Kind.COMPRESS, 20)
+            for _ in range(3):
+                async with jobs.transaction() as connection:
+                    await queue.announce_again(connection, Kind.COMPRESS, late)
             await until(lambda: seen == [lost.id])
             await stop(queue, running)
 
     tell(story)
+
+
+@pytest.mark.parametrize("fault", [asyncpg.InternalClientError("busy"), FailingListenerError(), KeyError("x")])
+def test_no_fault_of_a_cut_connection_ends_a_queue_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    real, runs = QueueManager.run, 0
+
+    async def run(manager: QueueManager, **settings: Any) -> None:
+        nonlocal runs
+        runs += 1
+        if runs == 1:
+            raise fault
+        await real(manager, **settings)
+
+    monkeypatch.setattr(QueueManager, "run", run)
+
+    async def story(state: Settings) -> None:
+        async with opened(state) as (jobs, queue):
+            seen: list[str] = []
+
+            async def handler(job: Job) -> None:
+                seen.append(job.id)
+                await end(jobs, job)
+
+            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            job = await accept(jobs, queue)
+            await until(lambda: runs == 2 and len(seen) == 1)
+            assert job is not None and seen == [job.id] and not running.done()
+            await stop(queue, running)
+
+    with database("postgresql", tmp_path) as state:
+        tell(lambda: story(state))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -26,11 +26,11 @@ class Post:
 class Queue(Protocol):
     """Says to workers which jobs there are. Rows must be announced in the transaction that writes them."""
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
-        """Hand out a job once the transaction is committed.
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str) -> None:
+        """Hand out a job once the transaction is committed."""
 
-        ``again`` is the number of its last claim, where its entry seems to be lost: it is announced once more for each.
-        """
+    async def announce_again(self, connection: AsyncConnection, kind: Kind, late: Sequence[tuple[str, int]]) -> None:
+        """The same for jobs whose entries seem to be lost: ids with the numbers of their last claims, once for each."""
 
     def wake(self) -> None:
         """Look for work now: called after a commit, where workers share the process."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
@@ -28,6 +29,9 @@ _POLL = timedelta(seconds=2)
 _AGAIN_SECONDS = 1.0
 _CLOSE_SECONDS = 2.0
 _INSTALL_LOCK = 749_5327
+# What PgQueuer and its driver raise when connections are cut under them; InternalClientError: an operation that the cut
+# left unfinished still holds the connection.
+_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, PgqException)
 _log = logging.getLogger("pixlean.jobs")
 
 
@@ -42,14 +46,24 @@ class PostgresqlQueue:
         self._draining = False
         self._busy = 0
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str) -> None:
         """Write the entry in the caller's transaction."""
+        await self._enter(connection, kind, {job_id: job_id})
+
+    async def announce_again(self, connection: AsyncConnection, kind: Kind, late: Sequence[tuple[str, int]]) -> None:
+        """Write entries that stand beside lost ones, all in one statement."""
+        await self._enter(connection, kind, {f"{job_id}:{fence}": job_id for job_id, fence in late})
+
+    async def _enter(self, connection: AsyncConnection, kind: Kind, ids_by_key: dict[str, str]) -> None:
         await self._install()
         raw = (await connection.get_raw_connection()).driver_connection
         assert raw is not None
         # A key keeps entries that are alike from waiting beside each other; it is free again when its entry has ended.
-        key = job_id if again is None else f"{job_id}:{again}"
-        await Queries(AsyncpgDriver(raw)).enqueue(str(kind), job_id.encode(), dedupe_key=key, on_conflict="skip")
+        count = len(ids_by_key)
+        await Queries(AsyncpgDriver(raw)).enqueue(
+            [str(kind)] * count, [job_id.encode() for job_id in ids_by_key.values()], [0] * count,
+            dedupe_key=list(ids_by_key), on_conflict="skip",
+        )  # fmt: skip
 
     def wake(self) -> None:
         """The database notifies."""
@@ -79,10 +93,10 @@ class PostgresqlQueue:
                 await self._serve(post)
             except Unavailable:
                 pass
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, PgqException, RuntimeError) as error:
+            except _AWAY as error:
                 _log.warning("the queue is away: %s", type(error).__name__)
             except Exception:
-                # Whatever a lost connection raises inside PgQueuer: the loop must outlive it.
+                # Jobs must go on being handed out whatever it is; it is ours to look into.
                 _log.exception("the queue failed in a way that nobody expected")
             await asyncio.sleep(_AGAIN_SECONDS)
 

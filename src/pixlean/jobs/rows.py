@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,8 +28,11 @@ class RowQueue:
         self._draining = False
         self._busy = 0
 
-    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str, *, again: int | None = None) -> None:
+    async def announce(self, connection: AsyncConnection, kind: Kind, job_id: str) -> None:
         """The row says it all."""
+
+    async def announce_again(self, connection: AsyncConnection, kind: Kind, late: Sequence[tuple[str, int]]) -> None:
+        """Rows are not lost."""
 
     def wake(self) -> None:
         """Look at the rows now."""

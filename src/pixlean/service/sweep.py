@@ -81,8 +81,7 @@ class Sweep:
             if not late:
                 continue
             async with self._jobs.transaction() as connection:
-                for job_id, fence in late:
-                    await self._queue.announce(connection, kind, job_id, again=fence)
+                await self._queue.announce_again(connection, kind, late)
             self._queue.wake()
 
     async def _old_outputs(self) -> None:

@@ -66,6 +66,11 @@ def media_type(made: Format) -> str:
     return FORMATS[Format.PNG if made is Format.APNG else made].media_type
 
 
+def file_ending(made: Format) -> str:
+    """The usual end of a file's name, with its dot; an APNG's is a PNG's too."""
+    return FORMATS[Format.PNG if made is Format.APNG else made].extensions[0]
+
+
 def public_url(request: Request, path: str) -> str:
     """A path of this server as clients reach it: by ``PUBLIC_URL``, else by the host that the request names."""
     base = services(request).settings.public_url or str(request.base_url)

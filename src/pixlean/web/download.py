@@ -7,7 +7,22 @@ import re
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pixlean.web.admission import enter
+from pixlean.web.answers import attachment, file_ending, media_type
+from pixlean.web.contract import services
+
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+
+
+async def show_signed(request: Request, api: str, job_id: str, link: str) -> Response:
+    """The result of a job behind a signed link of its API, as ``compressed.jpg`` and the like."""
+    house = services(request)
+    enter(request, api)
+    asked = request.query_params
+    job = await house.results.behind(job_id, api, link, asked.get("expires", ""), asked.get("signature", ""))
+    data = await house.results.data(job)
+    assert job.made is not None
+    return show_file(request, data, media_type(job.made.format), attachment("compressed", file_ending(job.made.format)))
 
 
 def show_file(request: Request, data: bytes, media_type: str, disposition: str) -> Response:

@@ -38,6 +38,26 @@ def document(dialects: Iterable[Dialect]) -> dict[str, Any]:
     }
 
 
+def picture_from_form(
+    summary: str, schema: Mapping[str, Any], headers: Mapping[str, Any], media_types: Iterable[str]
+) -> dict[str, Any]:
+    """An endpoint, for a dialect's ``PATHS``, that takes a multipart form and answers with the image itself."""
+    return {
+        "post": {
+            "summary": summary,
+            "x-works": True,
+            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
+            "responses": {
+                "200": {
+                    "description": "The image.",
+                    "headers": headers,
+                    "content": {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in media_types},
+                }
+            },
+        }
+    }
+
+
 def _operation(dialect: Dialect, verb: str, path: str, operation: Mapping[str, Any]) -> dict[str, Any]:
     works = operation.get("x-works", False)
     answers = {

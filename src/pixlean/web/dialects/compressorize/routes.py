@@ -15,14 +15,14 @@ from pixlean.domain.task import Job, Made
 from pixlean.service.compress import check_input
 from pixlean.service.inputs import opened
 from pixlean.service.submit import terms_of
-from pixlean.web.admission import enter, identify
-from pixlean.web.answers import attachment, media_type, note, public_url, rate_headers, unless_gone
+from pixlean.web.admission import identify
+from pixlean.web.answers import file_ending, media_type, note, public_url, rate_headers, unless_gone
 from pixlean.web.callers import bearer_key, client_address
 from pixlean.web.contract import account, services
 from pixlean.web.dialects.compressorize.errors import show_error
 from pixlean.web.dialects.compressorize.read import Asked, read_compress
-from pixlean.web.dialects.compressorize.show import file_name, show_job, shown_format
-from pixlean.web.download import show_file
+from pixlean.web.dialects.compressorize.show import show_job, shown_format
+from pixlean.web.download import show_signed
 
 NAME = "compressorize"
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -116,7 +116,7 @@ def _show_picture(job_id: str, made: Made, data: bytes) -> Response:
         "X-Savings-Percent": str(round(made.savings_percent)),
         "X-Format": shown_format(made.format),
         "X-Job-Id": job_id,
-        "Content-Disposition": f'attachment; filename="{file_name(made.format)}"',
+        "Content-Disposition": f'attachment; filename="compressed{file_ending(made.format)}"',
         "X-Content-Type-Options": "nosniff",
     }
     return Response(data, media_type=media_type(made.format), headers=headers)
@@ -140,17 +140,7 @@ async def download(request: Request) -> Response:
 
 async def file(request: Request) -> Response:
     """``GET /api/v1/files/{id}``: the file behind a signed link."""
-    house = services(request)
-    enter(request, NAME)
-    asked = request.query_params
-    job = await house.results.behind(
-        request.path_params["job_id"], NAME, "file", asked.get("expires", ""), asked.get("signature", "")
-    )
-    data = await house.results.data(job)
-    assert job.made is not None
-    return show_file(
-        request, data, media_type(job.made.format), attachment("compressed", file_name(job.made.format)[10:])
-    )
+    return await show_signed(request, NAME, request.path_params["job_id"], "file")
 
 
 ROUTES = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pixlean.domain.formats import FORMATS, Format
+from pixlean.domain.formats import Format
 from pixlean.domain.task import Job, State
 from pixlean.web.dialects.compressorize.errors import ERRORS
 
@@ -13,11 +13,6 @@ from pixlean.web.dialects.compressorize.errors import ERRORS
 def shown_format(made: Format) -> str:
     """A format's name in an API that knows no APNG."""
     return "png" if made is Format.APNG else str(made)
-
-
-def file_name(made: Format) -> str:
-    """``compressed.webp``."""
-    return f"compressed{FORMATS[Format.PNG if made is Format.APNG else made].extensions[0]}"
 
 
 def show_job(job: Job, base_url: str = "") -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixlean.web.openapi import picture_from_form
+
 _TEXT_HEADERS = {
     name: {"description": text, "schema": {"type": "string"}}
     for name, text in {
@@ -51,25 +53,13 @@ _FIELDS: dict[str, Any] = {
     "blur": _number(0, 10),
 }
 
+_KINDS = ("image/jpeg", "image/png", "image/webp", "image/avif")
+
 
 def _work(summary: str, formats: list[str], more: dict[str, Any], required: list[str]) -> dict[str, Any]:
     output = {"outputFormat": {"type": "string", "enum": formats}}
     schema = {"type": "object", "required": required, "properties": {**_FIELDS, **output, **more}}
-    kinds = ("image/jpeg", "image/png", "image/webp", "image/avif")
-    return {
-        "post": {
-            "summary": summary,
-            "x-works": True,
-            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
-            "responses": {
-                "200": {
-                    "description": "The image.",
-                    "headers": _TEXT_HEADERS,
-                    "content": {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in kinds},
-                }
-            },
-        }
-    }
+    return picture_from_form(summary, schema, _TEXT_HEADERS, _KINDS)
 
 
 def _read(summary: str, kind: str, **more: Any) -> dict[str, Any]:

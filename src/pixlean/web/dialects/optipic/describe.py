@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixlean.web.openapi import picture_from_form
+
 _FILE: dict[str, Any] = {"type": "string", "contentMediaType": "application/octet-stream"}
 _FORMAT: dict[str, Any] = {"type": "string", "enum": ["jpeg", "png", "webp", "avif"]}
 _SIDE: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 32_768}
@@ -20,20 +22,7 @@ _KINDS = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "i
 
 def _work(summary: str, more: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
     schema = {"type": "object", "required": ["file", *required], "properties": {"file": _FILE, **more}}
-    return {
-        "post": {
-            "summary": summary,
-            "x-works": True,
-            "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}},
-            "responses": {
-                "200": {
-                    "description": "The image.",
-                    "headers": _HEADERS,
-                    "content": {kind: {"schema": {"type": "string", "contentMediaType": kind}} for kind in _KINDS},
-                }
-            },
-        }
-    }
+    return picture_from_form(summary, schema, _HEADERS, _KINDS)
 
 
 PATHS: dict[str, dict[str, Any]] = {

@@ -13,15 +13,14 @@ from starlette.routing import Route
 
 from pixlean.domain.caller import Caller
 from pixlean.domain.errors import PixleanError, Unavailable
-from pixlean.domain.formats import FORMATS, Format
 from pixlean.domain.task import Job, State
 from pixlean.service.inputs import Input, Link, Upload, opened
-from pixlean.web.admission import admit, enter, identify
-from pixlean.web.answers import attachment, media_type, note, public_url, unless_gone
+from pixlean.web.admission import admit, identify
+from pixlean.web.answers import note, public_url, unless_gone
 from pixlean.web.contract import services
 from pixlean.web.dialects.picwish.errors import ERRORS
 from pixlean.web.dialects.picwish.read import Asked, read_task
-from pixlean.web.download import show_file
+from pixlean.web.download import show_signed
 
 NAME = "picwish"
 _PATH = "/api/tasks/visual/imgcompress"
@@ -84,16 +83,7 @@ async def query(request: Request) -> Response:
 
 async def image(request: Request) -> Response:
     """``GET /api/tasks/visual/imgcompress/{task_id}/image``: the file behind a signed link."""
-    house = services(request)
-    enter(request, NAME)
-    asked = request.query_params
-    job = await house.results.behind(
-        request.path_params["task_id"], NAME, "image", asked.get("expires", ""), asked.get("signature", "")
-    )
-    data = await house.results.data(job)
-    assert job.made is not None
-    ending = FORMATS[Format.PNG if job.made.format is Format.APNG else job.made.format].extensions[0]
-    return show_file(request, data, media_type(job.made.format), attachment("compressed", ending))
+    return await show_signed(request, NAME, request.path_params["task_id"], "image")
 
 
 def _show_accepted(job: Job) -> Response:
