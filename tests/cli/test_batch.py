@@ -65,3 +65,12 @@ def test_failures_are_told_and_tried_again(folder: Path) -> None:
     again = start(folder, "--resume")
     out, said = again.communicate(timeout=120)
     assert again.returncode == 0 and "40 of 41 files are done already" in said and "broken.jpg" in out
+
+
+def test_a_batch_whose_journal_can_not_be_kept_is_done_all_the_same(folder: Path) -> None:
+    for path in sorted((folder / "in").iterdir())[3:]:
+        path.unlink()
+    (folder / "state").write_bytes(b"no folder")
+    done = start(folder, "--json")
+    out, said = done.communicate(timeout=120)
+    assert done.returncode == 0 and len(json.loads(out)["files"]) == 3 and "Traceback" not in said

@@ -447,3 +447,11 @@ def test_a_database_that_drops_its_connections_loses_no_job(serve: Callable[...,
         told = {json.loads(one.body)["id"] for one in delivered(receiver, len(accepted), 40)}
         assert told >= set(accepted)
         server.stop()
+
+
+def test_what_a_client_puts_into_a_path_is_no_label(shop: Server) -> None:
+    for job_id in ("a", "1", "p", "status", "0" * 32):
+        assert shop.client.get(f"/api/v1/status/{job_id}").status_code == 404
+    text = shop.client.get("/metrics").text
+    routes = {line.partition('route="')[2].partition('"')[0] for line in text.splitlines() if "/status" in line}
+    assert routes == {"/api/v1/status/{job_id}"}

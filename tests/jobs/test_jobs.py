@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +13,21 @@ import asyncpg
 import pytest
 from pgqueuer import QueueManager
 from pgqueuer.domain.errors import FailingListenerError
-from tests.databases import database
 
+from databases import database
+from pixlean.access.usage import Ledger
+from pixlean.domain.caller import DEVELOPER as HOUSE
 from pixlean.domain.recipe import Recipe
 from pixlean.domain.task import Job, Kind, Made, State, Ticket
 from pixlean.jobs.contract import Post, Queue
 from pixlean.jobs.postgresql import PostgresqlQueue
 from pixlean.jobs.rows import RowQueue
 from pixlean.jobs.store import LEASE_SECONDS, Jobs, LeaseLost, new_id
+from pixlean.service.submit import Settings as SubmitSettings
+from pixlean.service.submit import Submit
 from pixlean.state.database import Database, Settings
+from pixlean.storage.blobs import Blobs
+from pixlean.storage.blobs import Settings as BlobSettings
 
 
 class Clock:
@@ -283,6 +290,23 @@ def test_expired_jobs_are_cleared_in_two_steps(state: Settings) -> None:
             clock.now += 100
             await jobs.clear([])
             assert await jobs.find(claim.id) is None and await jobs.known([claim.id]) == frozenset()
+
+    tell(story)
+
+
+def test_a_job_that_waits_for_days_is_not_forgotten(state: Settings) -> None:
+    async def story() -> None:
+        clock = Clock()
+        async with opened(state, clock) as (jobs, queue):
+            database = Database(state)
+            blobs = Blobs(BlobSettings(folder=state.folder / "blobs"))
+            submit = Submit(jobs, queue, blobs, None, Ledger(database, 60), SubmitSettings(), clock)  # type: ignore[arg-type]
+            waiting = await submit.later(replace(ticket(), source_url="https://x.example/a.jpg"), HOUSE, "t", None, "a")
+            clock.now += 3 * 86_400
+            await jobs.clear([])
+            found = await submit.same(HOUSE, "t", "a")
+            assert found is not None and found.id == waiting.id and found.is_open
+            await database.close()
 
     tell(story)
 

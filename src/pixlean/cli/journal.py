@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -42,19 +43,17 @@ class Journal:
         return done
 
     def add(self, path: Path, row: Row) -> None:
-        """Remember a file that was worked on."""
-        try:
-            state = list(_state(path))
-        except OSError:
-            return
-        line = json.dumps({"path": str(path), "state": state, "row": asdict(row)}) + "\n"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line)
+        """Remember a file that was worked on; where that can't be kept, it will be worked on again."""
+        with contextlib.suppress(OSError):
+            line = json.dumps({"path": str(path), "state": list(_state(path)), "row": asdict(row)}) + "\n"
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line)
 
     def end(self) -> None:
         """Nothing is left to be resumed."""
-        self._path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
 
 def _state(path: Path) -> tuple[int, int]:

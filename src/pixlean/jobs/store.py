@@ -77,7 +77,10 @@ class Jobs:
         idempotency_key: str | None = None,
         forget_at: float | None = None,
     ) -> bool:
-        """Write a job; ``False`` where its owner has one with the same idempotency key."""
+        """Write a job; ``False`` where its owner has one with the same idempotency key.
+
+        ``forget_at`` is when the row may go, of a job that has ended already; ``finish`` sets it for the others.
+        """
         insert = insert_sqlite if self._database.embedded else insert_postgresql
         payload = job.ticket if job.ticket is not None else job.call
         values = {
@@ -217,12 +220,12 @@ class Jobs:
         return tuple((row.id, row.fence) for row in rows)
 
     async def expired(self, limit: int = 500) -> tuple[str, ...]:
-        """Jobs whose input and result are to go; ``close_files`` says that they are gone."""
+        """Jobs whose input and result are to go; ``clear`` says that they are gone."""
         asked = select(JOBS.c.id).where(JOBS.c.expires_at < self.clock()).limit(limit)
         return tuple(row.id for row in await self._database.read(asked))
 
     async def clear(self, job_ids: Iterable[str]) -> None:
-        """Say that the files of jobs are gone, and delete rows whose time is over."""
+        """Say that the files of jobs are gone, and delete rows whose time is over; that of an open job never is."""
         now = self.clock()
         async with self._database.transaction() as connection:
             gone = JOBS.c.id.in_(tuple(job_ids))

@@ -39,9 +39,9 @@ class Results:
 
     async def data(self, job: Job) -> bytes:
         """A finished job's result. Raises ``InvalidRequest`` (``not_ready``, ``not_found``) and ``Unavailable``."""
-        if job.state is not State.DONE or job.made is None:
+        if job.state is not State.DONE:
             raise InvalidRequest("the job has no result", code=ErrorCode.NOT_READY)
-        found = await self._blobs.get(job.made.key)
+        found = None if job.made is None else await self._blobs.get(job.made.key)  # swept, where nothing is remembered
         if found is None:
             raise _unknown()
         return found.data

@@ -104,11 +104,8 @@ class Submit:
         if given is not None:
             await self._blobs.put(input_key(job.id), read_all(given.file, given.size_bytes))
         same = None if idempotency_key is None else f"{api}:{idempotency_key}"
-        forget_at = job.created_at + REMEMBER_SECONDS if same else None
         async with self._jobs.transaction() as connection:
-            added = await self._jobs.add(
-                connection, job, idempotency_key=same, forget_at=None if not same else forget_at
-            )
+            added = await self._jobs.add(connection, job, idempotency_key=same)
             if added:
                 await self._queue.announce(connection, Kind.COMPRESS, job.id)
         if added:

@@ -13,9 +13,11 @@ from pixlean.web.contract import account, services
 def enter(request: Request, dialect: str) -> None:
     """Note whose endpoint was called, for those who count and log."""
     noted = account(request)
-    noted.dialect, noted.route = dialect, request.url.path
+    parts = request.url.path.split("/")
     for name, value in request.path_params.items():  # what a client sends is no label
-        noted.route = noted.route.replace(str(value), f"{{{name}}}")
+        at = max((place for place, part in enumerate(parts) if part == value), default=len(parts) - 1)
+        parts[at] = f"{{{name}}}"
+    noted.dialect, noted.route = dialect, "/".join(parts)
 
 
 async def identify(request: Request, dialect: str, secret: str | None) -> Caller:

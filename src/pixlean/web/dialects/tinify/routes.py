@@ -100,9 +100,8 @@ async def _made(request: Request, caller: Caller, output_id: str, asked: Command
         return (await house.outputs.find(output_id, caller)).done
     await admit(request, caller)
     work = house.outputs.variant(output_id, asked.recipe, caller)
-    if not asked.counted:
-        return await unless_gone(request, work)
-    async with house.ledger.debited(caller, Meter.TINIFY, request.state.request_id, asked.counted):
+    counted = house.ledger.debited(caller, Meter.TINIFY, request.state.request_id, asked.counted)
+    async with counted if asked.counted else contextlib.nullcontext():
         done = await unless_gone(request, work)
     note(request, done)
     return done
