@@ -5,19 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pixlean.domain.formats import FORMATS as ROWS
+from pixlean.domain.formats import still_of
+
 PRESETS: dict[str, dict[str, object]] = {
-    # The seed's presets (its results table, and the options of its estimates).
+    # Pare's presets (its results table, and the options of its estimates).
     "high": {"quality": 40},
     "medium": {"quality": 60},
     "low": {"quality": 75, "png_lossy": False},
 }
-FORMATS = ("png", "apng", "jpeg", "webp", "gif", "svg", "svgz", "avif", "heic", "tiff", "bmp", "jxl")
+FORMATS = tuple(str(name) for name, row in ROWS.items() if not row.only_read)
 DATA = Path(".benchmark-data")
-_ENDINGS = {
-    ".png": "png", ".apng": "apng", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp", ".gif": "gif", ".svg": "svg",
-    ".svgz": "svgz", ".avif": "avif", ".avifs": "avif", ".heic": "heic", ".heif": "heic", ".tif": "tiff",
-    ".tiff": "tiff", ".bmp": "bmp", ".jxl": "jxl",
-}  # fmt: skip
+# The first format with an ending has it: an ".avifs" is a moving AVIF.
+_ENDINGS = {".avifs": "avif"} | {
+    ending: str(still_of(name)) for name, row in ROWS.items() if not row.only_read for ending in row.extensions
+}
 
 
 @dataclass(frozen=True, kw_only=True)

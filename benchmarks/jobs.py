@@ -23,6 +23,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,8 @@ def queue(postgres: str, jobs: int = 2000) -> None:
     from pixlean.jobs.postgresql import PostgresqlQueue
     from pixlean.jobs.rows import RowQueue
     from pixlean.jobs.store import Jobs, new_id
-    from pixlean.state.database import Database, Settings
+    from pixlean.state.database import Database
+    from pixlean.state.settings import Settings
 
     async def story(folder: str) -> None:
         database = Database(Settings(folder=Path(folder), url=postgres))
@@ -221,10 +223,9 @@ def queue(postgres: str, jobs: int = 2000) -> None:
 
         async def accept() -> None:
             now = time.time()
-            ticket = Ticket(recipe=Recipe(), keep_seconds=60)
-            job = Job(id=new_id(), kind=Kind.COMPRESS, api="b", key_id="k", state=State.QUEUED, input_bytes=1,
-                      attempts=0,
-                      fence=0, due_at=now, created_at=now, ticket=ticket)  # fmt: skip
+            ticket = Ticket(api="b", key_id="k", recipe=Recipe(), keep_seconds=60)
+            job = Job(id=new_id(), state=State.QUEUED, input_bytes=1, attempts=0, fence=0, due_at=now, created_at=now,
+                      ticket=ticket)  # fmt: skip
             async with store.transaction() as connection:
                 await store.add(connection, job)
                 await line.announce(connection, Kind.COMPRESS, job.id)
@@ -233,9 +234,9 @@ def queue(postgres: str, jobs: int = 2000) -> None:
         async def handler(job: Job) -> None:
             waited.append(time.time() - job.created_at)
             async with store.transaction() as connection:
-                await store.finish(connection, job, keep_seconds=60, remember_seconds=60)
+                await store.finish(connection, replace(job, state=State.DONE), keep_seconds=60, remember_seconds=60)
 
-        running = asyncio.create_task(line.run((Post(kind=Kind.COMPRESS, slots=16, handler=handler),)))
+        running = asyncio.create_task(line.run((Post(takes=Job, slots=16, handler=handler),)))
         await asyncio.sleep(1)
         for label, rows in (("empty table", 0), ("100 000 finished jobs", 100_000)):
             if rows:
@@ -361,8 +362,9 @@ async def _fill(folder: Path, postgres: str, rows: int) -> None:
     from pixlean.domain.recipe import Recipe
     from pixlean.domain.task import Ticket
     from pixlean.jobs.store import new_id
-    from pixlean.state.database import Database, Settings
+    from pixlean.state.database import Database
     from pixlean.state.schema import JOBS
+    from pixlean.state.settings import Settings
 
     database = Database(Settings(folder=folder, url=postgres))
     ticket = msgspec.json.encode(Ticket(recipe=Recipe(), keep_seconds=60)).decode()

@@ -78,7 +78,7 @@ def save(run: Run, path: Path) -> None:
 
 
 def summary(results: tuple[Result, ...]) -> dict[str, Any]:
-    """Sums by format and preset, as the seed's table has them, and over all."""
+    """Sums by format and preset, as Pare's table has them, and over all."""
     good = [result for result in results if result.error is None]
     cells = []
     for kind in dict.fromkeys(result.format for result in sorted(good, key=_order)):
@@ -123,7 +123,7 @@ def _cell(found: list[Result]) -> dict[str, Any]:
     }
 
 
-# The seed's own border for estimates, and what its health looks at; vector formats have one way only.
+# Pare's own border for estimates, and what its health looks at; vector formats have one way only.
 ESTIMATE_WARN, ESTIMATE_FAIL = 5.0, 15.0
 _ONE_WAY = ("svg", "svgz", "apng")
 

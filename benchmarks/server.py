@@ -71,7 +71,7 @@ def _fault(status: int, message: str) -> Response:
     return JSONResponse({"error": message}, status_code=status)
 
 
-async def _index(request: Request) -> Response:
+async def _index(_request: Request) -> Response:
     return FileResponse(UI / "index.html", headers={"Content-Security-Policy": _POLICY, "Cache-Control": "no-cache"})
 
 

@@ -36,14 +36,15 @@ class Server:
             **clean, "PORT": str(self.port), "HOST": "127.0.0.1", "PIXLEAN_DATA_DIR": self.data.name, **environment,
         }  # fmt: skip
         self.client = httpx.Client(base_url=self.url, timeout=60, verify=False)
-        self.start(stderr)
+        self._stderr = stderr
+        self.start()
 
-    def start(self, stderr: IO[bytes] | None = None) -> None:
-        """Start the server, again after a kill: it keeps its port and its data."""
+    def start(self) -> None:
+        """Start the server, again after a kill: it keeps its port, its data and its log."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pixlean.cli", *self._words], env=self.environment, stderr=stderr
+            [sys.executable, "-m", "pixlean.cli", *self._words], env=self.environment, stderr=self._stderr
         )
-        for _ in range(300):
+        for _ in range(900):
             try:
                 self.client.get("/health")
                 return

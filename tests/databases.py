@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from pixlean.state.database import Settings
+from pixlean.state.settings import Settings
 
 # Where a PostgreSQL may be found; any user who may create databases will do.
 SERVER = os.environ.get("TEST_POSTGRES_URL", "postgresql://postgres@127.0.0.1:5432/postgres")

@@ -43,3 +43,5 @@ class Origin:
 
     def stop(self) -> None:
         self._server.shutdown()
+
+    close = stop

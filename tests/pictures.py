@@ -136,7 +136,7 @@ def every_format() -> dict[str, bytes]:
     }
 
 
-FORMATS = ["png", "apng", "jpeg", "webp", "gif", "svg", "svgz", "avif", "heic", "tiff", "bmp", "jxl"]
+FORMATS = list(every_format())
 
 
 @lru_cache(maxsize=1)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 
 from pixlean.access.keys import Keys
-from pixlean.access.tariffs import Meter
+from pixlean.access.tariffs import Tariff
 from pixlean.access.usage import Ledger
-from pixlean.state.database import Database, Settings
+from pixlean.state.database import Database
+from pixlean.state.settings import Settings
 
 
-def spend(state: Settings, key: str, meter: Meter, amount: int) -> None:
+def spend(state: Settings, key: str, tariff: Tariff, amount: int) -> None:
     async def story() -> None:
         database = Database(state)
         ledger = Ledger(database, 60)
-        await ledger.keep(await ledger.hold(await Keys(database).caller(key), meter, "test", amount))
+        await ledger.keep(await ledger.hold(await Keys(database).caller(key), tariff, "test", amount))
         await database.close()
 
     asyncio.run(story())

@@ -1,6 +1,6 @@
 """The door for ASGI servers: ``uvicorn pixlean.asgi:app``."""
 
-from pixlean.config import load
 from pixlean.wiring.application import build
+from pixlean.wiring.environment import load
 
 app = build(load().environment)

@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import select
 
 from pixlean.access.keys import Keys
-from pixlean.domain.caller import DEVELOPER, Plan
+from pixlean.domain.caller import DEVELOPER, Tier
 from pixlean.domain.errors import AccessDenied, InvalidRequest
-from pixlean.state.database import Database, Settings
+from pixlean.state.database import Database
 from pixlean.state.schema import KEYS
+from pixlean.state.settings import Settings
 
 
 def tell(state: Settings, story: Callable[[Database, Keys], Awaitable[None]], house_key: str = "") -> None:
@@ -36,9 +37,9 @@ def test_without_any_key_everybody_is_the_developer(state: Settings) -> None:
 
 def test_a_key_is_known_by_its_secret_and_only_its_digest_is_stored(state: Settings) -> None:
     async def story(database: Database, keys: Keys) -> None:
-        made = await keys.create("Ada", Plan.PAYG)
+        made = await keys.create("Ada", Tier.PAYG)
         found = await keys.caller(made.secret)
-        assert (found.name, found.plan, found.key_id) == ("Ada", Plan.PAYG, made.id)
+        assert (found.name, found.tier, found.key_id) == ("Ada", Tier.PAYG, made.id)
         async with database.transaction() as connection:
             stored = str((await connection.execute(select(KEYS))).all())
         assert made.secret not in stored and made.secret.removeprefix("px_live_") not in stored
@@ -51,7 +52,7 @@ def test_a_key_is_known_by_its_secret_and_only_its_digest_is_stored(state: Setti
 
 def test_an_account_has_several_keys_and_the_last_use_is_noted(state: Settings) -> None:
     async def story(_: Database, keys: Keys) -> None:
-        first, second = [await keys.create("Ada", Plan.FREE) for _ in range(2)]
+        first, second = [await keys.create("Ada", Tier.FREE) for _ in range(2)]
         await keys.caller(second.secret)
         rows = {key.id: key for key in await keys.list()}
         assert rows[first.id].last_used_at is None and rows[second.id].last_used_at is not None
@@ -62,7 +63,7 @@ def test_an_account_has_several_keys_and_the_last_use_is_noted(state: Settings) 
 
 def test_a_revoked_key_ends_at_once_and_opens_nothing(state: Settings) -> None:
     async def story(_: Database, keys: Keys) -> None:
-        made = await keys.create("Ada", Plan.FREE)
+        made = await keys.create("Ada", Tier.FREE)
         await keys.caller(made.secret)
         await keys.revoke(made.id)
         for shown in (made.secret, None):
@@ -76,10 +77,10 @@ def test_a_revoked_key_ends_at_once_and_opens_nothing(state: Settings) -> None:
 
 def test_a_rotated_key_keeps_its_id_and_plan(state: Settings) -> None:
     async def story(_: Database, keys: Keys) -> None:
-        made = await keys.create("Ada", Plan.PAYG)
+        made = await keys.create("Ada", Tier.PAYG)
         again = await keys.rotate(made.id)
         assert again.id == made.id and again.secret != made.secret
-        assert (await keys.caller(again.secret)).plan is Plan.PAYG
+        assert (await keys.caller(again.secret)).tier is Tier.PAYG
         with pytest.raises(AccessDenied):
             await keys.caller(made.secret)
         with pytest.raises(InvalidRequest):
@@ -90,7 +91,7 @@ def test_a_rotated_key_keeps_its_id_and_plan(state: Settings) -> None:
 
 def test_the_key_of_the_settings_is_paid_and_needs_no_database(state: Settings) -> None:
     async def story(database: Database, keys: Keys) -> None:
-        assert (await keys.caller("secret")).plan is Plan.PAID
+        assert (await keys.caller("secret")).tier is Tier.PAID
         assert not database.file.exists()
         with pytest.raises(AccessDenied):
             await keys.caller("secreT")
@@ -100,8 +101,8 @@ def test_the_key_of_the_settings_is_paid_and_needs_no_database(state: Settings) 
 
 def test_a_nameless_key_and_a_dev_key_are_not_made(state: Settings) -> None:
     async def story(_: Database, keys: Keys) -> None:
-        for name, plan in (("", Plan.FREE), (" ", Plan.FREE), ("x" * 201, Plan.FREE), ("Ada", Plan.DEV)):
+        for name, tier in (("", Tier.FREE), (" ", Tier.FREE), ("x" * 201, Tier.FREE), ("Ada", Tier.DEV)):
             with pytest.raises(InvalidRequest):
-                await keys.create(name, plan)
+                await keys.create(name, tier)
 
     tell(state, story)

@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pixlean.access.tariffs import TARIFFS, Meter
 from pixlean.access.usage import Ledger, QuotaExceeded, Usage, month_of, usage_of
-from pixlean.domain.caller import DEVELOPER, Caller, Plan
+from pixlean.domain.caller import DEVELOPER, Caller, Tier
 from pixlean.domain.errors import ErrorCode
-from pixlean.state.database import Database, Settings
+from pixlean.state.database import Database
+from pixlean.state.settings import Settings
+from pixlean.web.dialects.optipic.settings import TARIFF
 
-FREE = Caller(key_id="key_free", name="Ada", plan=Plan.FREE)
-PAYG = Caller(key_id="key_payg", name="Bob", plan=Plan.PAYG)
+FREE = Caller(key_id="key_free", name="Ada", tier=Tier.FREE)
+PAYG = Caller(key_id="key_payg", name="Bob", tier=Tier.PAYG)
 
 
 class Clock:
@@ -30,7 +31,7 @@ def tell(state: Settings, story: Callable[[Ledger, Clock], Awaitable[None]]) -> 
     async def run() -> None:
         database, clock = Database(state), Clock()
         try:
-            await story(Ledger(database, 100.0, clock), clock)
+            await story(Ledger(database, 100.0, clock=clock), clock)
         finally:
             await database.close()
 
@@ -38,15 +39,15 @@ def tell(state: Settings, story: Callable[[Ledger, Clock], Awaitable[None]]) -> 
 
 
 async def used(ledger: Ledger, caller: Caller = FREE) -> int:
-    return (await ledger.standing(caller, Meter.OPTIPIC)).used
+    return (await ledger.standing(caller, TARIFF)).used
 
 
 def test_work_that_ends_well_counts_and_work_that_fails_does_not(state: Settings) -> None:
     async def story(ledger: Ledger, _: Clock) -> None:
-        async with ledger.debited(FREE, Meter.OPTIPIC, "r1") as debit:
+        async with ledger.debited(FREE, TARIFF, "r1") as debit:
             assert debit.used == 1
         with pytest.raises(RuntimeError):
-            async with ledger.debited(FREE, Meter.OPTIPIC, "r2"):
+            async with ledger.debited(FREE, TARIFF, "r2"):
                 raise RuntimeError
         assert await used(ledger) == 1
 
@@ -56,7 +57,7 @@ def test_work_that_ends_well_counts_and_work_that_fails_does_not(state: Settings
 def test_a_cancelled_request_is_refunded(state: Settings) -> None:
     async def story(ledger: Ledger, _: Clock) -> None:
         async def work() -> None:
-            async with ledger.debited(FREE, Meter.OPTIPIC, "r"):
+            async with ledger.debited(FREE, TARIFF, "r"):
                 await asyncio.sleep(60)
 
         task = asyncio.create_task(work())
@@ -73,11 +74,11 @@ def test_a_cancelled_request_is_refunded(state: Settings) -> None:
 def test_of_many_at_once_exactly_the_quota_is_let_in(state: Settings) -> None:
     async def story(ledger: Ledger, _: Clock) -> None:
         for _ in range(490):
-            await ledger.keep(await ledger.hold(FREE, Meter.OPTIPIC, "r"))
+            await ledger.keep(await ledger.hold(FREE, TARIFF, "r"))
 
         async def work() -> bool:
             try:
-                async with ledger.debited(FREE, Meter.OPTIPIC, "r"):
+                async with ledger.debited(FREE, TARIFF, "r"):
                     await asyncio.sleep(0.01)
                 return True
             except QuotaExceeded as error:
@@ -93,9 +94,9 @@ def test_of_many_at_once_exactly_the_quota_is_let_in(state: Settings) -> None:
 
 def test_what_a_dead_server_held_is_given_back_once(state: Settings) -> None:
     async def story(ledger: Ledger, clock: Clock) -> None:
-        await ledger.hold(FREE, Meter.OPTIPIC, "lost")
-        slow = await ledger.hold(FREE, Meter.OPTIPIC, "slow")
-        done = await ledger.hold(FREE, Meter.OPTIPIC, "done")
+        await ledger.hold(FREE, TARIFF, "lost")
+        slow = await ledger.hold(FREE, TARIFF, "slow")
+        done = await ledger.hold(FREE, TARIFF, "done")
         await ledger.keep(done)
         assert await ledger.refund_lost() == 0 and await used(ledger) == 3
         clock.now += 101
@@ -113,7 +114,7 @@ def test_what_a_dead_server_held_is_given_back_once(state: Settings) -> None:
 
 def test_a_second_refund_gives_nothing(state: Settings) -> None:
     async def story(ledger: Ledger, _: Clock) -> None:
-        debit = await ledger.hold(FREE, Meter.OPTIPIC, "r")
+        debit = await ledger.hold(FREE, TARIFF, "r")
         await asyncio.gather(*(ledger.refund(debit) for _ in range(5)))
         assert await used(ledger) == 0
 
@@ -122,10 +123,10 @@ def test_a_second_refund_gives_nothing(state: Settings) -> None:
 
 def test_a_month_ends_at_midnight_in_utc(state: Settings) -> None:
     async def story(ledger: Ledger, clock: Clock) -> None:
-        await ledger.keep(await ledger.hold(FREE, Meter.OPTIPIC, "june"))
+        await ledger.keep(await ledger.hold(FREE, TARIFF, "june"))
         clock.now += 3
         assert await used(ledger) == 0
-        await ledger.keep(await ledger.hold(FREE, Meter.OPTIPIC, "july"))
+        await ledger.keep(await ledger.hold(FREE, TARIFF, "july"))
         rows = await ledger.months({FREE.key_id: FREE}, key_id=FREE.key_id)
         assert [(row.month, row.used) for row in rows] == [("2026-06", 1), ("2026-07", 1)]
 
@@ -135,8 +136,8 @@ def test_a_month_ends_at_midnight_in_utc(state: Settings) -> None:
 def test_payg_and_dev_go_on(state: Settings) -> None:
     async def story(ledger: Ledger, _: Clock) -> None:
         for caller in (PAYG, DEVELOPER):
-            await ledger.keep(await ledger.hold(caller, Meter.OPTIPIC, "r", amount=501))
-        paid, dev = [await ledger.standing(caller, Meter.OPTIPIC) for caller in (PAYG, DEVELOPER)]
+            await ledger.keep(await ledger.hold(caller, TARIFF, "r", amount=501))
+        paid, dev = [await ledger.standing(caller, TARIFF) for caller in (PAYG, DEVELOPER)]
         assert (paid.included, paid.remaining, paid.overage, paid.cost_usd) == (500, 0, 1, 0.009)
         assert (dev.included, dev.remaining, dev.overage, dev.cost_usd) == (None, None, 0, 0.0)
 
@@ -148,11 +149,11 @@ def test_payg_and_dev_go_on(state: Settings) -> None:
     [(0, 0.0), (500, 0.0), (501, 0.009), (10_000, 85.5), (10_001, 85.502), (20_000, 105.5)],
 )
 def test_the_price_table(requests: int, cost: float) -> None:
-    # seeds: 500 free, then $0.009 up to 10 000, then $0.002.
-    assert TARIFFS[Meter.OPTIPIC].cost_micro_usd(requests, Plan.PAYG) / 1e6 == pytest.approx(cost)
+    # OptiPic's documentation, "Rate limits": 500 free, then $0.009 up to 10 000, then $0.002.
+    assert TARIFF.cost_micro_usd(requests, Tier.PAYG) / 1e6 == pytest.approx(cost)
 
 
 def test_december_is_followed_by_january() -> None:
-    year = usage_of(FREE, Meter.OPTIPIC, "2026-12", 3)
+    year = usage_of(FREE, TARIFF, "2026-12", 3)
     assert isinstance(year, Usage) and year.reset_at == "2027-01-01T00:00:00.000Z"
     assert month_of(datetime(2026, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp()) == "2026-12"

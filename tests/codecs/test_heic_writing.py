@@ -13,7 +13,7 @@ from pixlean.domain.formats import Format
 @pytest.mark.parametrize("width", [200, 127, 65, 48, 20])
 def test_a_smaller_heic_has_the_size_that_was_asked_for(width: int) -> None:
     outcome = pixlean.compress(every_format()["heic"], edits=Edits(resize=Resize(width_px=width)))
-    assert outcome.format == "heic" and opened(outcome.data).width == width == outcome.width_px
+    assert outcome.format == "heic" and opened(outcome.data).width == width == outcome.report.width_px
     assert pixlean.probe(outcome.data).displayed_px == opened(outcome.data).size
     again = pixlean.compress(outcome.data)
     assert opened(again.data).size == opened(outcome.data).size

@@ -30,12 +30,21 @@ def test_metadata_survives_where_it_is_wanted() -> None:
     assert kept.getexif().get_ifd(0x8825)[1] == "N"
     assert kept.info["comment"] == b"a comment"
     assert kept.info["icc_profile"] == wide_icc()
-    assert outcome.method == "jpegli"
+    assert outcome.method == "jpegli-trellis"
 
 
 def test_a_profile_that_is_not_srgb_stays_with_its_pixels() -> None:
     outcome = pixlean.compress(saved(photo(), "JPEG", quality=95, icc_profile=wide_icc()), quality=60)
     assert opened(outcome.data).info["icc_profile"] == wide_icc()
+
+
+def test_scans_are_what_is_smaller_where_nobody_says() -> None:
+    large, tiny = (saved(photo().resize(sides), "JPEG", quality=95) for sides in ((640, 480), (16, 16)))
+    assert pixlean.probe(pixlean.compress(large, quality=60).data).progressive
+    sizes = [len(pixlean.compress(tiny, progressive_jpeg=asked).data) for asked in (None, True, False)]
+    assert sizes[0] == min(sizes) < sizes[1]
+    quick = pixlean.compress(large, quality=60, effort=0)
+    assert not pixlean.probe(quick.data).progressive
 
 
 @pytest.mark.parametrize("progressive", [True, False])
@@ -93,4 +102,4 @@ def test_a_picture_that_does_not_fill_its_blocks_is_not_taken_for_a_wrong_one() 
         bands[number : number + 11] = (250, 240, 90)
     texture = np.random.default_rng(3).integers(0, 30, bands.shape, dtype=np.uint8)
     outcome = pixlean.compress(saved(Image.fromarray(np.minimum(bands, 225) + texture), "JPEG", quality=95), quality=60)
-    assert outcome.method == "jpegli", outcome.attempts
+    assert outcome.method == "jpegli-trellis", outcome.attempts

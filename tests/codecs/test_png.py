@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
-from PIL import PngImagePlugin
+from PIL import Image, ImageFilter, PngImagePlugin
 
 import pixlean
-from pictures import DURATIONS, animated, exif, opened, photo, saved, wide_icc, with_alpha
+from pictures import DURATIONS, animated, exif, graphic, opened, photo, saved, wide_icc, with_alpha
 
 
 @pytest.mark.parametrize("options", [{"quality": 100}, {"quality": 30, "png_lossy": False}])
@@ -24,6 +26,27 @@ def test_a_palette_is_used_where_loss_is_allowed_and_alpha_stays() -> None:
     assert outcome.method == "libimagequant + oxipng"
     before, after = np.asarray(opened(data)), np.asarray(opened(outcome.data).convert("RGBA"))
     assert np.abs(before[..., 3].astype(int) - after[..., 3].astype(int)).mean() < 6
+
+
+def indexed() -> bytes:
+    """A drawing whose edges fade over a palette's 256 colours, which nobody could tell apart."""
+    return saved(graphic().filter(ImageFilter.GaussianBlur(4)).quantize(256), "PNG")
+
+
+def test_a_poor_palette_is_chosen_again_where_strength_is_asked_for_and_never_else() -> None:
+    data = indexed()
+    strong, gentle = pixlean.compress(data, quality=40), pixlean.compress(data, quality=80)
+    assert strong.method == "libimagequant + oxipng" and len(strong.data) <= 0.7 * len(gentle.data)
+    assert np.array_equal(np.asarray(opened(data).convert("RGB")), np.asarray(opened(gentle.data).convert("RGB")))
+    assert pixlean.estimate(data, quality=40).optimized_bytes == len(strong.data)
+
+
+@pytest.mark.parametrize("quality", [40, 60])
+@pytest.mark.parametrize("picture", [photo, with_alpha])
+def test_a_palette_of_our_own_is_not_chosen_again(picture: Callable[[], Image.Image], quality: int) -> None:
+    once = pixlean.compress(saved(picture(), "PNG"), quality=quality)
+    assert once.method == "libimagequant + oxipng"
+    assert pixlean.compress(once.data, quality=quality).method != "libimagequant + oxipng"
 
 
 def test_sixteen_bits_stay_sixteen() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import math
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ import pixlean
 from pictures import SVG
 from pixlean.codecs import svg
 from pixlean.domain.errors import BadImage, PixleanError
+from pixlean.imaging.perception import score_frames
+from pixlean.imaging.svg.render import looks_same
 
 HEAD = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="50" height="50">'
 DANGEROUS = [
@@ -37,6 +41,11 @@ DANGEROUS = [
     '<g xml:base="http://evil.example/"/>',
     '<x:script xmlns:x="http://www.w3.org/1999/xhtml">alert(1)</x:script>',
 ]
+# A star whose points lie between the hundredths.
+TINY = "M" + "L".join(
+    f"{0.5 + radius * math.sin(step * math.pi / 12):.5f} {0.5 - radius * math.cos(step * math.pi / 12):.5f}"
+    for step, radius in enumerate([0.4537, 0.1234] * 12)
+)
 FORBIDDEN = re.compile(
     rb"script|alert|evil\.example|onclick|onload|foreignobject|iframe|passwd|text/html|svg\+xml", re.IGNORECASE
 )
@@ -60,15 +69,44 @@ def test_a_style_sheet_instruction_is_removed() -> None:
 def test_a_drawing_gets_smaller_and_looks_the_same() -> None:
     outcome = pixlean.compress(SVG)
     assert outcome.method == "svgo" and outcome.reduction_percent > 20
-    before, after = svg.decode(SVG).first, svg.decode(outcome.data).first
+    before, after = svg.CODEC.decode(SVG).first, svg.CODEC.decode(outcome.data).first
     assert np.abs(before.astype(int) - after.astype(int)).mean() < 1
 
 
+def test_coordinates_are_rounded_as_far_as_nobody_sees_it() -> None:
+    waves = " ".join(
+        f"L {step * 4 + math.sin(step) / 3:.6f} {500 + 300 * math.sin(step / 9):.6f}" for step in range(250)
+    )
+    text = f'{HEAD.replace("50", "1000")}<path d="M 0 500 {waves}" fill="none" stroke="navy" stroke-width="9"/></svg>'
+    sizes = {}
+    for quality in (40, 60, 90):
+        outcome = pixlean.compress(text.encode(), quality=quality)
+        assert score_frames(svg.CODEC.decode(text.encode()).first, svg.CODEC.decode(outcome.data).first) >= 95
+        sizes[quality] = len(outcome.data)
+    assert sizes[40] < 0.9 * sizes[60] and sizes[60] <= sizes[90] < 0.6 * len(text)
+    # In a drawing of a few units a hundredth is seen.
+    tiny = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><path d="{TINY}"/></svg>'.encode()
+    seen = svg.CODEC.decode(pixlean.compress(tiny, quality=1).data).first
+    assert looks_same(svg.CODEC.decode(tiny).first, seen)
+
+
+def test_ids_that_an_editor_made_up_go_where_nothing_refers_to_them() -> None:
+    body = (
+        '<defs><linearGradient id="linearGradient4321"><stop id="stop4322" stop-color="red"/></linearGradient></defs>'
+        '<g id="layer-roof"><rect id="rect1234" width="9" height="9" fill="url(#linearGradient4321)"/></g>'
+        '<circle id="eye" cx="30" cy="30" r="9"/><path id="SVGID_3_" d="M0 40h9v9z"/>'
+    )
+    shorter = pixlean.compress(f"{HEAD}{body}</svg>".encode()).data
+    assert set(re.findall(rb'id="([^"]+)"', shorter)) == {b"linearGradient4321", b"layer-roof", b"eye"}
+    moving = '<animate href="#rect1234" attributeName="x" to="9" dur="1s"/>'
+    assert b'"rect1234"' in pixlean.compress(f"{HEAD}{body}{moving}</svg>".encode()).data
+
+
 def test_scour_stands_in_for_svgo(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(text: bytes, *, strip: bool) -> bytes:
+    def broken(text: bytes, facts: object, *, strip: bool) -> Callable[[int], bytes]:
         raise RuntimeError("no V8 here")
 
-    monkeypatch.setattr(svg, "_svgo", broken)
+    monkeypatch.setattr(svg.minify, "svgo", broken)
     assert pixlean.compress(SVG).method == "scour"
 
 

@@ -1,4 +1,4 @@
-"""The examples of the pages for clients, and those of the seeds, run as they stand but for the host and the key."""
+"""The examples of the pages for clients, and those of an API's own documentation, run as they stand but for the host and the key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pictures import photo, saved
 from serving import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("optipic", "tinify", "feather", "compressorize", "picwish")
+PAGES = ("native", "optipic", "tinify", "feather", "compressorize", "picwish")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -33,13 +33,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     issued = authority.issue_cert("127.0.0.1", "localhost")
     issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     issued.private_key_pem.write_to_path(str(folder / "key.pem"))
-    plain = Server()
+    plain = Server(STORAGE_FILE_ROOT=str(tmp_path_factory.mktemp("stored")))
     tls = Server(TLS_CERT_FILE=str(folder / "cert.pem"), TLS_KEY_FILE=str(folder / "key.pem"), API_KEY="example-key")
     key = plain.new_key("payg")
     (folder / "photo.jpg").write_bytes(saved(photo(), "JPEG", quality=95))
     yield {
         "FOLDER": str(folder), "PLAIN": plain.url.replace("127.0.0.1", "localhost"), "CA_FILE": str(folder / "ca.pem"),
         "TLS": tls.url.replace("127.0.0.1", "localhost"), "OPTIPIC_API_KEY": key, "TINIFY_KEY": key, "COMPRESSORIZE_KEY": key, "PICWISH_KEY": key,
+        "PIXLEAN_KEY": key,
     }  # fmt: skip
     plain.stop()
     tls.stop()
@@ -84,8 +85,8 @@ def test_javascript_examples_run(shop: dict[str, str], page: str, request: pytes
         assert said.strip()
 
 
-# The examples of OptiPic's own documentation (lines 139 to 200 of the seed), with another host.
-_SEED_PYTHON = """
+# The examples of OptiPic's own documentation, with another host.
+_THEIR_PYTHON = """
 import os
 import requests
 
@@ -111,7 +112,7 @@ def compress_image(input_path: str, output_path: str):
 
 compress_image("photo.jpg", "photo.webp")
 """
-_SEED_NODE = """
+_THEIR_NODE = """
 import fs from 'fs/promises'
 import fetch from 'node-fetch'
 import FormData from 'form-data'
@@ -147,7 +148,7 @@ await compressImage('photo.jpg', 'photo.webp')
 
 
 def test_optipics_own_python_example_runs(shop: dict[str, str]) -> None:
-    said = run([sys.executable, "-c", _SEED_PYTHON.replace("https://api.opti.pictures", shop["PLAIN"])], shop)
+    said = run([sys.executable, "-c", _THEIR_PYTHON.replace("https://api.opti.pictures", shop["PLAIN"])], shop)
     assert re.search(r"Saved: \d+\.\d%", said)
     assert (Path(shop["FOLDER"]) / "photo.webp").read_bytes()[8:12] == b"WEBP"
 
@@ -155,6 +156,6 @@ def test_optipics_own_python_example_runs(shop: dict[str, str]) -> None:
 def test_optipics_own_node_example_runs(shop: dict[str, str], request: pytest.FixtureRequest) -> None:
     folder = node_folder(request.config.cache)
     (folder / "photo.jpg").write_bytes(saved(photo(), "JPEG", quality=95))
-    code = _SEED_NODE.replace("https://api.opti.pictures", shop["PLAIN"])
+    code = _THEIR_NODE.replace("https://api.opti.pictures", shop["PLAIN"])
     assert re.search(r"Saved: \d+\.\d%", run_node(folder, code, module=True, **shop))
     assert (folder / "photo.webp").read_bytes()[8:12] == b"WEBP"

@@ -127,7 +127,8 @@ def test_a_link_that_has_ended_says_so(serve: Callable[..., Server]) -> None:
 
     from pixlean.access.links import Links
     from pixlean.access.vault import Vault
-    from pixlean.state.database import Database, Settings
+    from pixlean.state.database import Database
+    from pixlean.state.settings import Settings
 
     server = serve()
     job_id = send(server).headers["x-job-id"]
@@ -191,7 +192,7 @@ def test_a_webhook_tells_of_the_end_and_can_be_verified(shop: Server, receiver: 
     assert told.headers["x-compressorize-signature"] == digest
 
 
-# The verification snippets of the API's own documentation: lines 106 to 115 of the seed.
+# The verification snippets of Compressorize's own documentation of its webhooks.
 _SEED_PYTHON = """
 import hmac, hashlib
 expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -328,7 +329,7 @@ def test_a_restart_and_a_kill_lose_no_accepted_job(serve: Callable[..., Server],
     assert server.process.wait(40) == 0
     server.start()
     for job_id in accepted:
-        assert ended(server, job_id, 60)["status"] == "complete"
+        assert ended(server, job_id, 60)["status"] == "complete", ended(server, job_id)
     told = {json.loads(one.body)["id"] for one in delivered(receiver, len(accepted), 60)}
     assert told == set(accepted)
 
@@ -370,11 +371,11 @@ def test_workers_do_the_jobs_of_a_server_that_does_none(
         ]
         jobs = [send(server, large(), quality=61 + n, webhook_url=receiver.url).json()["id"] for n in range(6)]
         for job_id in (waiting, *jobs):
-            assert ended(server, job_id, 60)["status"] == "complete"
+            assert ended(server, job_id, 60)["status"] == "complete", ended(server, job_id)
         workers[0].kill()
         more = [send(server, large(), quality=70 + n, webhook_url=receiver.url).json()["id"] for n in range(4)]
         for job_id in more:
-            assert ended(server, job_id, 60)["status"] == "complete"
+            assert ended(server, job_id, 60)["status"] == "complete", ended(server, job_id)
         try:
             told = {json.loads(one.body)["id"] for one in delivered(receiver, 11, 60)}
         except AssertionError as error:

@@ -124,6 +124,7 @@ def behind() -> Iterator[tuple[Server, Origin]]:
         {
             "/large.jpg": saved(picture, "JPEG", quality=97, subsampling=0),
             "/large.png": saved(picture, "PNG", compress_level=1),
+            "/large.bmp": saved(picture, "BMP"),
             "/thumb.png": thumb,
             "/small.jpg": saved(photo(), "JPEG", quality=95),
         }
@@ -150,8 +151,13 @@ def test_large_files_behind_urls_are_judged_by_their_head(behind: tuple[Server, 
     assert_error(url("/large.png", thumbnail_url=f"{origin.url}/thumb.png"), 400, "bad_request")
     sent = origin.sent["/large.png"]
     told = url("/large.png", thumbnail_url=f"{origin.url}/thumb.png", file_size=20_000_000)
-    assert told.status_code == 200 and told.json()["method"] == "sample"
+    assert told.status_code == 200 and told.json()["method"] == "sample", told.text
     assert origin.sent["/large.png"] - sent < 64 * 1024
+    assert told.json()["dimensions"] == {"width": 4000, "height": 3000} and told.json()["original_format"] == "png"
+    assert told.json()["color_type"] == "RGB" and told.json()["confidence"] == "low"
+    bitmap = url("/large.bmp", thumbnail_url=f"{origin.url}/thumb.png", file_size=36_000_054).json()
+    assert bitmap["dimensions"] == {"width": 4000, "height": 3000} and bitmap["original_format"] == "bmp"
+    assert bitmap["original_size"] == 36_000_054
     assert_error(url("/small.jpg", file_size="many"), 400, "bad_request")
     assert_error(url("/none.jpg"), 422, "url_fetch_failed")
     assert_error(url("/small.jpg", thumbnail_url=5), 400, "bad_request")
@@ -160,3 +166,49 @@ def test_large_files_behind_urls_are_judged_by_their_head(behind: tuple[Server, 
 def test_by_default_private_places_are_blocked(server: Server) -> None:
     for url in ("https://127.0.0.1/x.jpg", "http://example.com/x.jpg"):
         assert_error(server.client.post("/estimate", json={"url": url}), 422, "ssrf_blocked")
+
+
+def test_other_formats_at_the_same_look_are_told_where_they_are_asked_for(server: Server) -> None:
+    data = large("jpeg")
+    assert "alternatives" not in ask(server, data).json()
+    told = ask(server, data, alternatives="true", options=json.dumps({"quality": 80})).json()["alternatives"]
+    sizes = {each["format"]: each["estimated_optimized_size"] for each in told}
+    assert set(sizes) == {"jpeg", "webp", "avif", "jxl"} and list(sizes.values()) == sorted(sizes.values())
+    for name, size in sizes.items():
+        # At quality 80 a JPEG has 77.5: what several formats to choose from are held to.
+        made = post(server, data, {"optimization": {"format": name, "min_score": 77.5}})
+        assert abs(size / len(made.content) - 1) < 0.35, name
+    see_through = Image.fromarray(samples.astronaut()).resize((300, 300)).convert("RGBA")
+    see_through.putalpha(128)
+    told = ask(server, saved(see_through, "PNG"), alternatives="true").json()["alternatives"]
+    assert {each["format"] for each in told} == {"webp", "avif", "jxl"}  # a JPEG has no alpha
+    assert ask(server, every_format()["svg"], alternatives="true").json()["alternatives"] == []
+    assert ask(server, every_format()["gif"], alternatives="1").json()["alternatives"] == []
+    refused = assert_error(ask(server, data, alternatives="perhaps"), 400, "bad_request")
+    assert "alternatives" in refused["message"]
+
+
+def test_alternatives_of_a_large_picture_behind_a_url_take_all_of_it(behind: tuple[Server, Origin]) -> None:
+    server, origin = behind
+    asked = {"url": f"{origin.url}/large.jpg"}
+    told = server.client.post("/estimate", json={**asked, "alternatives": True}).json()
+    assert len(told["alternatives"]) == 4 and told["method"] != "header-only"
+    refused = assert_error(server.client.post("/estimate", json={**asked, "alternatives": 1}), 400, "bad_request")
+    assert "alternatives" in refused["message"]
+
+
+def test_what_was_made_to_know_is_kept_for_who_wants_it_then(serve_one: Server) -> None:
+    data = saved(photo(), "PNG")
+    guess = ask(serve_one, data, preset="medium").json()
+    assert guess["method"] == "exact"
+    made = post(serve_one, data, {"optimization": PRESETS["medium"]})
+    assert made.headers["x-cache"] == "hit" and len(made.content) == guess["estimated_optimized_size"]
+    other = post(serve_one, data, {"optimization": PRESETS["high"]})
+    assert other.headers["x-cache"] == "miss"
+
+
+@pytest.fixture
+def serve_one() -> Iterator[Server]:
+    running = Server()
+    yield running
+    running.stop()

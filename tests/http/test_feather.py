@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+import pixlean
 from pictures import SVG, every_format, exif, opened, photo, saved, with_alpha
 from serving import Server, free_port
 
@@ -78,9 +79,10 @@ def test_auto_is_webp_and_avif_only_where_it_is_named(feather: Server) -> None:
     plain = send(feather)
     assert plain.headers["content-type"] == "image/webp" and "Accept" in plain.headers["vary"]
     named = send(feather, accept="image/avif,image/webp,*/*")
-    assert named.headers["content-type"] in ("image/avif", "image/webp") and len(named.content) <= 1.05 * len(
-        plain.content
-    )
+    assert named.headers["content-type"] in ("image/avif", "image/webp")
+    # A point of SSIMULACRA2 is 4.5 % of the bytes: at the same look the choice must not have cost any.
+    better = pixlean.score(DATA, named.content) - pixlean.score(DATA, plain.content)
+    assert len(named.content) <= 1.05 * len(plain.content) * 1.045**better
     assert "Accept" not in send(feather, outputFormat="webp").headers.get("vary", "")
 
 

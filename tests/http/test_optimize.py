@@ -173,6 +173,15 @@ def test_limits_are_413_and_name_the_limit(serve: Callable[..., Server]) -> None
     body = assert_error(post(server, b"\x89PNG" * 600_000), 413, "file_too_large")
     assert body["limit"] == 1 << 20 and body["file_size"] > 1 << 20
 
+    # What was declared is told, else what had come; and the limit is the one that was met.
+    answer = post(server, b"\x89PNG" * (1 << 18) + b"x")
+    assert answer.json()["file_size"] == int(answer.request.headers["content-length"]) > answer.json()["limit"]
+    raw = server.client.post("/shrink", content=b"x" * (2 << 20))
+    assert raw.status_code == 413
+    long = server.client.post("/optimize", json={"url": "x" * (2 << 20)})
+    assert_error(long, 413, "file_too_large")
+    assert long.json()["file_size"] == int(long.request.headers["content-length"]) > long.json()["limit"] == 1 << 20
+
     def endless() -> Any:
         yield b'--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
         for _ in range(64):
@@ -181,10 +190,54 @@ def test_limits_are_413_and_name_the_limit(serve: Callable[..., Server]) -> None
     kind = {"content-type": "multipart/form-data; boundary=b"}
     try:
         response = server.client.post("/optimize", content=endless(), headers=kind)
-        assert_error(response, 413, "file_too_large")
+        told = assert_error(response, 413, "file_too_large")
+        assert told["limit"] < told["file_size"] < 4 << 20
     except httpx.WriteError:
         pass  # the server hung up while we were still sending
     assert server.client.get("/health").status_code == 200
+
+
+def test_fields_that_are_not_read_are_named_with_their_place(server: Server) -> None:
+    def warned(path: str = "/optimize", **form: str) -> str:
+        answer = server.client.post(path, files={"file": SVG}, data=form)
+        assert answer.status_code == 200
+        return answer.headers.get("x-pixlean-warning", "")
+
+    assert warned() == warned(options='{"optimization": {"quality": 50}}') == warned("/estimate", preset="high") == ""
+    assert (
+        warned(quality="50")
+        == "'quality' was ignored: it belongs into 'options', as {\"optimization\": {\"quality\": ...}}"
+    )
+    assert "'storage', " not in warned(bucket="b") and '{"storage": {"bucket": ...}}' in warned(bucket="b")
+    assert warned(options='{"quality": 50}') == "'quality' was ignored: it belongs into 'optimization'"
+    assert "'optimization.qualty' was ignored" in warned(options='{"optimization": {"qualty": 50}}')
+    assert (
+        warned("/estimate", quality="50") == "'quality' was ignored: it belongs into 'options', as {\"quality\": ...}"
+    )
+    assert warned("/estimate", options='{"quality": 50}') == ""
+    many = warned(**{f"f{number}\u00e9": "x" for number in range(9)})
+    assert "'f0?' was ignored: it is not known here" in many and many.endswith("and 4 more")
+
+
+@pytest.mark.slow
+def test_what_the_end_of_the_server_cuts_off_is_503_in_the_dialects_words(serve: Callable[..., Server]) -> None:
+    server = serve(BODY_TOTAL_SECONDS="100", BODY_STALL_SECONDS="100")
+    asked = {}
+    for path in ("/optimize", "/api/compress", "/shrink", "/v1/compress"):
+        asked[path] = line = socket.create_connection(("127.0.0.1", server.port), 60)
+        kind = "multipart/form-data; boundary=b"
+        line.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 5000\r\n\r\n--b\r\n".encode()
+        )
+    time.sleep(0.5)
+    server.process.terminate()
+    for path, line in asked.items():
+        told = b"".join(iter(lambda line=line: line.recv(65536), b"")).decode()  # type: ignore[misc]
+        assert told.startswith("HTTP/1.1 503") and "retry-after: 5" in told.lower() and "shutting down" in told, (
+            path,
+            told,
+        )
+    assert server.process.wait(20) == 0
 
 
 def test_a_body_that_stalls_is_cut(serve: Callable[..., Server]) -> None:
@@ -243,12 +296,12 @@ def test_a_client_that_goes_away_frees_its_place(serve: Callable[..., Server]) -
     assert time.monotonic() - started < 5
 
 
-def exchange(server: Server, sent: bytes) -> bytes:
+def exchange(server: Server, sent: bytes, *, answers: int = 1) -> bytes:
     with socket.create_connection(("127.0.0.1", server.port), 10) as line:
         line.sendall(sent)
         line.settimeout(30)
         answer = b""
-        while not answer.endswith(b"}"):
+        while not (answer.endswith(b"}") and answer.count(b"HTTP/1.1 ") >= answers):
             part = line.recv(65536)
             if not part:
                 break
@@ -258,12 +311,12 @@ def exchange(server: Server, sent: bytes) -> bytes:
 
 def test_what_is_no_http_gets_json_too(server: Server) -> None:
     answer = exchange(server, b"GARBAGE\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 400") and b'"error": "bad_request"' in answer and b"X-Request-ID" in answer
+    assert answer.startswith(b"HTTP/1.1 400") and b'"error":"bad_request"' in answer and b"X-Request-ID" in answer
 
 
 def test_ten_thousand_headers_are_refused(server: Server) -> None:
     crowd = b"".join(b"X-%d: y\r\n" % number for number in range(10_000))
-    assert exchange(server, b"GET /health HTTP/1.1\r\nHost: x\r\n" + crowd + b"\r\n").startswith(b"HTTP/1.1 400")
+    assert exchange(server, b"GET /health HTTP/1.1\r\nHost: x\r\n" + crowd + b"\r\n").startswith(b"HTTP/1.1 431")
 
 
 def test_a_head_that_never_ends_is_cut(server: Server) -> None:

@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from pictures import every_format, exif, opened, photo, saved
-from pixlean.access.tariffs import Meter
-from pixlean.state.database import Settings
+from pixlean.state.settings import Settings
+from pixlean.web.dialects.optipic.settings import TARIFF
 from serving import Server
 from spending import spend
 
@@ -78,8 +78,8 @@ def test_usage_counts_successes_only_and_the_quota_ends(serve: Callable[..., Ser
     assert usage(free)["requests"] == 1 and usage(free)["remaining"] == 499
     assert usage(payg)["requests"] == 0
     state = Settings(folder=Path(server.data.name))
-    spend(state, free, Meter.OPTIPIC, 499)
-    spend(state, payg, Meter.OPTIPIC, 600)
+    spend(state, free, TARIFF, 499)
+    spend(state, payg, TARIFF, 600)
     refused = send(server, "compress", key=free)
     body = refused.json()
     assert refused.status_code == 429 and body["error"] == "rate_limit_exceeded" and body["limit"] == 500

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -48,6 +49,20 @@ def ended(server: Server, task_id: str, seconds: float = 30, **headers: str) -> 
         assert data["state"] in (2, 4) and data["image"] is None and data["completed_at"] is None
         time.sleep(0.05)
     raise AssertionError("the task did not end")
+
+
+def test_a_png_is_not_fitted_to_a_size(wish: Server) -> None:
+    png = saved(photo(), "PNG")
+    for fields in ({"kbyte": "10"}, {"kbyte": "10", "format": "png"}, {"kbyte": "10", "sync": "1"}):
+        answer = wish.client.post(PATH, files={"image_file": ("x", png)}, data=fields)
+        assert answer.status_code == 400 and "kbyte" in answer.json()["message"]
+    with contextlib.closing(Origin({"/x.png": png})) as origin:
+        answer = wish.client.post(PATH, json={"image_url": f"{origin.url}/x.png", "kbyte": 10, "sync": 1})
+        assert answer.status_code == 400 and "kbyte" in answer.json()["message"]
+    # Another format has a size to be fitted to, and so has a picture that becomes one.
+    for data, more in ((png, {"format": "jpg"}), (every_format()["bmp"], {}), (png, {"kbyte": "0"})):
+        done = create(wish, data, **{"kbyte": 10, "sync": 1, **more})
+        assert done["state"] == 1 and (more.get("kbyte") or len(httpx.get(done["image"]).content) <= 10 * 1024)
 
 
 def test_a_task_is_created_queried_and_downloaded(wish: Server) -> None:

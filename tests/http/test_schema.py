@@ -11,11 +11,12 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from pixlean.web.app import DIALECTS
 from pixlean.web.openapi import document
+from pixlean.wiring.dialects import dialects
+from pixlean.wiring.environment import load
 from serving import Server
 
-schema = schemathesis.openapi.from_dict(document(DIALECTS))
+schema = schemathesis.openapi.from_dict(document(dialects(load({}).environment)))
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

@@ -19,8 +19,8 @@ from PIL import Image
 from node import node_folder, run_node
 from origins import Origin
 from pictures import graphic, opened, photo, saved, with_alpha
-from pixlean.access.tariffs import Meter
-from pixlean.state.database import Settings
+from pixlean.state.settings import Settings
+from pixlean.web.dialects.tinify.settings import TARIFF
 from serving import Server
 from spending import spend
 
@@ -129,6 +129,57 @@ def test_a_background_fills_what_is_transparent(client: Any) -> None:
         assert max(abs(a - b) for a, b in zip(made.getpixel((0, 90)), value, strict=True)) < 12
     kept = opened(source.transform(background="#FF8800").to_buffer())
     assert kept.format == "PNG" and kept.convert("RGBA").getpixel((0, 90))[3] == 255
+
+
+def test_convert_takes_a_background_too(tiny: Server) -> None:
+    auth = httpx.BasicAuth("api", tiny.key)  # type: ignore[attr-defined]
+    shrunk = tiny.client.post("/shrink", content=saved(with_alpha(), "PNG"), auth=auth)
+    location = shrunk.json()["output"]["url"]
+    wish = {"convert": {"type": "image/jpeg", "background": "#FF8800"}}
+    made = opened(httpx.post(location, json=wish, auth=auth).content)
+    assert max(abs(a - b) for a, b in zip(made.getpixel((0, 90)), (255, 136, 0), strict=True)) < 12
+    wrong = httpx.post(location, json={"convert": {"type": "image/jpeg", "background": "red-ish"}}, auth=auth)
+    assert wrong.status_code == 400 and "convert.background" in wrong.json()["message"]
+
+
+def test_the_clients_own_integration_tests_pass(client: Any) -> None:
+    """Sizes as the official clients' integration tests want them of their example (MIT), 137 pixels wide."""
+    source = client.from_file(str(Path(__file__).parent / "voormedia.png"))
+    made = source.to_buffer()
+    assert 1000 < len(made) < 1500 and b"Copyright Voormedia" not in made and opened(made).size == (137, 21)
+    small = source.resize(method="fit", width=50, height=20).to_buffer()
+    assert 500 < len(small) < 1000 and opened(small).size == (50, 8)
+    kept = source.preserve("copyright", "creation").to_buffer()
+    assert 1000 < len(kept) < 2000 and b"Copyright Voormedia" in kept
+    converted = source.convert(type=["image/webp"]).result()
+    assert converted.media_type == "image/webp" and 0 < len(converted.to_buffer()) < 1500
+
+
+def test_a_key_says_how_it_stands(tiny: Server) -> None:
+    paid = tiny.client.get(f"/keys/{tiny.key}")  # type: ignore[attr-defined]
+    assert paid.status_code == 200 and paid.headers["paying-state"] == "paid"
+    assert int(paid.headers["compression-count"]) >= 0 and paid.headers["compression-count-remaining"] == "1000000"
+    free = tiny.new_key("free")
+    told = tiny.client.get(f"/keys/{free}").headers
+    assert (told["paying-state"], told["compression-count"], told["compression-count-remaining"]) == (
+        "free",
+        "0",
+        "500",
+    )
+    made = tiny.client.post("/shrink", content=DATA, auth=("api", free))
+    assert (made.headers["compression-count"], made.headers["compression-count-remaining"]) == ("1", "499")
+    for wrong in ("px_live_wrong", "x"):
+        unknown = tiny.client.get(f"/keys/{wrong}")
+        assert unknown.status_code == 404 and set(unknown.json()) == {"error", "message"}
+
+
+def test_no_log_holds_a_key_that_was_asked_for(serve: Callable[..., Server], tmp_path: Path) -> None:
+    with (tmp_path / "log").open("wb") as log:
+        server = serve(stderr=log, LOG_LEVEL="INFO", API_KEY="house-secret")
+        assert server.client.get("/keys/house-secret").status_code == 200
+        server.stop()
+    written = (tmp_path / "log").read_text()
+    assert "/keys/{key}" in written and "house-secret" not in written
 
 
 def described() -> bytes:
@@ -255,7 +306,7 @@ def test_curl_waits_for_100_continue(tiny: Server, tmp_path: Path) -> None:
 def test_a_quota_that_is_used_up_still_validates(serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch) -> None:
     server = serve()
     key = server.new_key("free")
-    spend(Settings(folder=Path(server.data.name)), key, Meter.TINIFY, 500)
+    spend(Settings(folder=Path(server.data.name)), key, TARIFF, 500)
     monkeypatch.setattr(tinify.Client, "API_ENDPOINT", server.url)
     tinify.tinify.key = key
     assert tinify.tinify.validate() is True and tinify.tinify.compression_count == 500

@@ -37,7 +37,7 @@ def origin() -> Iterator[str]:
 def test_a_url_is_fetched_and_compressed(serve: Callable[..., Server], origin: str) -> None:
     server = serve(URL_FETCH_ALLOWED_NETS="127.0.0.0/8", URL_FETCH_REQUIRE_HTTPS="false")
     response = server.client.post("/optimize", json={"url": f"{origin}/photo.jpg", "optimization": {"quality": 60}})
-    assert response.status_code == 200 and response.headers["x-optimization-method"] == "jpegli"
+    assert response.status_code == 200 and response.headers["x-optimization-method"] == "jpegli-trellis"
     assert "fetch;dur=" in response.headers["server-timing"]
     assert_error(server.client.post("/optimize", json={"url": f"{origin}/none"}), 422, "url_fetch_failed")
     assert_error(server.client.post("/optimize", json={"url": f"{origin}/page"}), 415, "unsupported_format")

@@ -13,19 +13,22 @@ import asyncpg
 import pytest
 from pgqueuer import QueueManager
 from pgqueuer.domain.errors import FailingListenerError
+from sqlalchemy import insert
 
 from databases import database
 from pixlean.access.usage import Ledger
-from pixlean.domain.caller import DEVELOPER as HOUSE
+from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
-from pixlean.domain.task import Job, Kind, Made, State, Ticket
+from pixlean.domain.task import Call, Job, JobResult, Kind, Notice, Price, State, Ticket
 from pixlean.jobs.contract import Post, Queue
 from pixlean.jobs.postgresql import PostgresqlQueue
 from pixlean.jobs.rows import RowQueue
 from pixlean.jobs.store import LEASE_SECONDS, Jobs, LeaseLost, new_id
 from pixlean.service.submit import Settings as SubmitSettings
 from pixlean.service.submit import Submit
-from pixlean.state.database import Database, Settings
+from pixlean.state.database import Database
+from pixlean.state.schema import JOBS
+from pixlean.state.settings import Settings
 from pixlean.storage.blobs import Blobs
 from pixlean.storage.blobs import Settings as BlobSettings
 
@@ -49,14 +52,14 @@ async def opened(state: Settings, clock: Callable[[], float] | None = None) -> A
         await database.close()
 
 
-def ticket() -> Ticket:
-    return Ticket(recipe=Recipe(), keep_seconds=100.0)
+def ticket(api: str = "test", key_id: str = "k") -> Ticket:
+    return Ticket(api=api, key_id=key_id, recipe=Recipe(), keep_seconds=100.0)
 
 
 def written(now: float, key_id: str = "k") -> Job:
     return Job(
-        id=new_id(), kind=Kind.COMPRESS, api="test", key_id=key_id, state=State.QUEUED, input_bytes=10, attempts=0,
-        fence=0, due_at=now, created_at=now, ticket=ticket(),
+        id=new_id(), state=State.QUEUED, input_bytes=10, attempts=0, fence=0, due_at=now, created_at=now,
+        ticket=ticket(key_id=key_id),
     )  # fmt: skip
 
 
@@ -70,12 +73,12 @@ async def accept(jobs: Jobs, queue: Queue, *, same: str | None = None, key_id: s
     return job
 
 
-MADE = Made(key="jobs/x/result-1", format="jpeg", original_bytes=10, size_bytes=5, width_px=1, height_px=1)  # type: ignore[arg-type]
+RESULT = JobResult(key="jobs/x/result-1", format="jpeg", original_bytes=10, size_bytes=5, width_px=1, height_px=1)  # type: ignore[arg-type]
 
 
 async def end(jobs: Jobs, job: Job) -> bool:
     async with jobs.transaction() as connection:
-        return await jobs.finish(connection, job, made=MADE, keep_seconds=100, remember_seconds=200)
+        return await jobs.finish(connection, job.succeeded(RESULT), keep_seconds=100, remember_seconds=200)
 
 
 def tell(story: Callable[[], Awaitable[None]]) -> None:
@@ -87,10 +90,10 @@ def test_of_many_workers_one_claims_a_job(state: Settings) -> None:
         async with opened(state) as (jobs, queue):
             made = await accept(jobs, queue)
             assert made is not None
-            claims = await asyncio.gather(*(jobs.claim(Kind.COMPRESS, made.id) for _ in range(8)))
+            claims = await asyncio.gather(*(jobs.claim(Job, made.id) for _ in range(8)))
             (claim,) = [claim for claim in claims if claim]
             assert (claim.id, claim.attempts, claim.fence, claim.state) == (made.id, 1, 1, State.WORKING)
-            assert claim.ticket == ticket() and await jobs.claim(Kind.COMPRESS) is None
+            assert claim.ticket == ticket() and await jobs.claim(Job) is None
 
     tell(story)
 
@@ -100,18 +103,18 @@ def test_a_job_is_had_again_after_its_lease_and_only_the_last_claim_ends_it(stat
         clock = Clock()
         async with opened(state, clock) as (jobs, queue):
             await accept(jobs, queue)
-            first = await jobs.claim(Kind.COMPRESS)
+            first = await jobs.claim(Job)
             clock.now += LEASE_SECONDS - 1
             assert first is not None and await jobs.renew(first)
             clock.now += LEASE_SECONDS - 1
-            assert await jobs.claim(Kind.COMPRESS) is None
+            assert await jobs.claim(Job) is None
             clock.now += 2
-            second = await jobs.claim(Kind.COMPRESS)
+            second = await jobs.claim(Job)
             assert second is not None and second.fence == 2 and second.attempts == 2
             assert not await end(jobs, first) and not await jobs.renew(first)
             assert await end(jobs, second) and not await end(jobs, second)
-            found = await jobs.find(second.id)
-            assert found is not None and found.state is State.DONE and found.made == MADE
+            found = await jobs.find(Job, second.id)
+            assert found is not None and found.state is State.DONE and found.result == RESULT
             assert found.completed_at == clock.now and found.expires_at == clock.now + 100
 
     tell(story)
@@ -122,12 +125,12 @@ def test_a_job_that_is_given_back_waits_and_may_be_forgiven(state: Settings) -> 
         clock = Clock()
         async with opened(state, clock) as (jobs, queue):
             await accept(jobs, queue)
-            claim = await jobs.claim(Kind.COMPRESS)
+            claim = await jobs.claim(Job)
             assert claim is not None
             await jobs.give_back(claim, 5.0, forgiven=True)
-            assert await jobs.claim(Kind.COMPRESS) is None
+            assert await jobs.claim(Job) is None
             clock.now += 6
-            again = await jobs.claim(Kind.COMPRESS)
+            again = await jobs.claim(Job)
             assert again is not None and again.attempts == 1 and again.fence == 2
 
     tell(story)
@@ -140,7 +143,7 @@ def test_a_worker_whose_lease_was_taken_is_told(state: Settings, monkeypatch: py
         clock = Clock()
         async with opened(state, clock) as (jobs, queue):
             await accept(jobs, queue)
-            claim = await jobs.claim(Kind.COMPRESS)
+            claim = await jobs.claim(Job)
             assert claim is not None
 
             async def work() -> None:
@@ -150,7 +153,7 @@ def test_a_worker_whose_lease_was_taken_is_told(state: Settings, monkeypatch: py
             task = asyncio.create_task(work())
             await asyncio.sleep(0.2)
             clock.now += LEASE_SECONDS + 1
-            await jobs.claim(Kind.COMPRESS)
+            await jobs.claim(Job)
             with pytest.raises(LeaseLost):
                 await task
 
@@ -185,7 +188,7 @@ def test_what_is_rolled_back_is_neither_a_job_nor_handed_out(state: Settings) ->
                     await jobs.add(connection, lost)
                     await queue.announce(connection, Kind.COMPRESS, lost.id)
                     raise RuntimeError
-            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            running = asyncio.create_task(queue.run((Post(takes=Job, slots=2, handler=handler),)))
             kept = await accept(jobs, queue)
             await until(lambda: len(handed) == 1)
             await asyncio.sleep(0.3)
@@ -227,7 +230,7 @@ def test_every_job_is_handed_out_and_ends_once(state: Settings) -> None:
                     ended.append(job.id)
                 return None
 
-            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            running = asyncio.create_task(queue.run((Post(takes=Job, slots=2, handler=handler),)))
             made = [await accept(jobs, queue) for _ in range(40)]
             await until(lambda: len(ended) == 40)
             assert sorted(ended) == sorted(job.id for job in made if job) and most <= 2
@@ -254,7 +257,7 @@ def test_a_handler_that_fails_unexpectedly_costs_a_lease_not_the_job(
                     raise ZeroDivisionError
                 await end(jobs, job)
 
-            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=1, handler=handler),)))
+            running = asyncio.create_task(queue.run((Post(takes=Job, slots=1, handler=handler),)))
             await accept(jobs, queue)
             await until(lambda: seen == [1, 2])
             await stop(queue, running)
@@ -279,17 +282,17 @@ def test_expired_jobs_are_cleared_in_two_steps(state: Settings) -> None:
         clock = Clock()
         async with opened(state, clock) as (jobs, queue):
             await accept(jobs, queue, same="test:x")
-            claim = await jobs.claim(Kind.COMPRESS)
+            claim = await jobs.claim(Job)
             assert claim is not None and await end(jobs, claim)
             assert await jobs.expired() == ()
             clock.now += 101
             assert await jobs.expired() == (claim.id,)
             await jobs.clear([claim.id])
-            left = await jobs.find(claim.id)
-            assert left is not None and left.made is None and await jobs.expired() == ()
+            left = await jobs.find(Job, claim.id)
+            assert left is not None and left.result is None and await jobs.expired() == ()
             clock.now += 100
             await jobs.clear([])
-            assert await jobs.find(claim.id) is None and await jobs.known([claim.id]) == frozenset()
+            assert await jobs.find(Job, claim.id) is None and await jobs.known([claim.id]) == frozenset()
 
     tell(story)
 
@@ -301,14 +304,71 @@ def test_a_job_that_waits_for_days_is_not_forgotten(state: Settings) -> None:
             database = Database(state)
             blobs = Blobs(BlobSettings(folder=state.folder / "blobs"))
             submit = Submit(jobs, queue, blobs, None, Ledger(database, 60), SubmitSettings(), clock)  # type: ignore[arg-type]
-            waiting = await submit.later(replace(ticket(), source_url="https://x.example/a.jpg"), HOUSE, "t", None, "a")
+            wanted = replace(ticket(), source_url="https://x.example/a.jpg")
+            waiting = await submit.later(wanted, None, "a")
             clock.now += 3 * 86_400
             await jobs.clear([])
-            found = await submit.same(HOUSE, "t", "a")
+            found = await submit.same(wanted, "a")
             assert found is not None and found.id == waiting.id and found.is_open
             await database.close()
 
     tell(story)
+
+
+def test_rows_of_former_versions_are_read(state: Settings) -> None:
+    """Tickets named a meter and no price, and neither they nor calls said whose they are: the row does."""
+
+    async def story() -> None:
+        async with opened(state) as (jobs, _):
+            common = {
+                "api": "picwish", "key_id": "k", "state": "queued", "input_bytes": 1, "attempts": 0, "fence": 0,
+                "due_at": 1.0, "created_at": 1.0,
+            }  # fmt: skip
+            old_ticket = (
+                '{"recipe":{"quality":70},"keep_seconds":60.0,"inputs":["png"],"meter":"picwish","notes":{"a":"b"}}'
+            )
+            unmetered = '{"recipe":{},"keep_seconds":60.0,"meter":null}'
+            old_result = '{"key":"k","format":"png","original_bytes":4,"size_bytes":1,"width_px":1,"height_px":1}'
+            old_call = '{"url":"https://x.example/","body":"{}","job_id":"a"}'
+            async with jobs.transaction() as connection:
+                rows = [
+                    {**common, "id": "a", "kind": "compress", "ticket": old_ticket, "result": old_result},
+                    {**common, "id": "b", "kind": "compress", "ticket": unmetered, "result": None},
+                    {**common, "id": "msg_a", "kind": "webhook", "ticket": old_call, "result": None},
+                ]
+                await connection.execute(insert(JOBS), rows)
+            job, plain, notice = await jobs.find(Job, "a"), await jobs.find(Job, "b"), await jobs.find(Notice, "msg_a")
+            assert job is not None and plain is not None and notice is not None
+            assert (job.api, job.key_id, job.ticket.recipe.quality) == ("picwish", "k", 70)
+            assert job.ticket.price == Price(meter="picwish", units=1, large_px=4096, large_units=2)
+            assert job.result is not None and job.result.savings_percent == 75 and plain.ticket.price is None
+            assert (notice.api, notice.key_id, notice.call.job_id) == ("picwish", "k", "a")
+            assert await jobs.find(Notice, "a") is None and await jobs.find(Job, "msg_a") is None
+
+    tell(story)
+
+
+def test_what_is_written_is_read_as_it_was(state: Settings) -> None:
+    async def story() -> None:
+        async with opened(state) as (jobs, _):
+            price = Price(meter="picwish", units=3, large_px=10, large_units=7)
+            job = replace(written(1.0), ticket=replace(ticket(), price=price, inputs=frozenset({Format.PNG})))
+            call = Call(url="https://x.example/", body="{}", job_id=job.id, api="test", key_id="k")
+            notice = Notice(
+                id="msg", state=State.QUEUED, input_bytes=2, attempts=0, fence=0, due_at=1.0, created_at=1.0, call=call
+            )
+            async with jobs.transaction() as connection:
+                assert await jobs.add(connection, job) and await jobs.add(connection, notice)
+            assert await jobs.find(Job, job.id) == job and await jobs.find(Notice, "msg") == notice
+            assert [each.id for each in await jobs.list(Notice)] == ["msg"]
+
+    tell(story)
+
+
+@pytest.mark.parametrize(("source_px", "units"), [((4096, 10), 1), ((10, 4097), 2), ((5000, 5000), 2)])
+def test_a_price_is_that_of_the_longest_side(source_px: tuple[int, int], units: int) -> None:
+    assert Price(meter="m", units=1, large_px=4096, large_units=2).of(source_px) == units
+    assert Price(meter="m", units=3).of(source_px) == 3
 
 
 def test_the_pace_is_that_of_the_last_pictures(state: Settings) -> None:
@@ -317,7 +377,7 @@ def test_the_pace_is_that_of_the_last_pictures(state: Settings) -> None:
         async with opened(state, clock) as (jobs, queue):
             assert await jobs.pace() == (0.0, 0)
             await accept(jobs, queue)
-            claim = await jobs.claim(Kind.COMPRESS)
+            claim = await jobs.claim(Job)
             clock.now += 5
             assert claim is not None and await end(jobs, claim)
             await accept(jobs, queue)
@@ -338,7 +398,7 @@ def test_a_lost_entry_is_announced_again(state: Settings) -> None:
             lost = written(jobs.clock() - 60)
             async with jobs.transaction() as connection:
                 await jobs.add(connection, lost)  # and no entry
-            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            running = asyncio.create_task(queue.run((Post(takes=Job, slots=2, handler=handler),)))
             late = await jobs.overdue(Kind.COMPRESS, 20)
             for _ in range(3):
                 async with jobs.transaction() as connection:
@@ -372,7 +432,7 @@ def test_no_fault_of_a_cut_connection_ends_a_queue_for_good(
                 seen.append(job.id)
                 await end(jobs, job)
 
-            running = asyncio.create_task(queue.run((Post(kind=Kind.COMPRESS, slots=2, handler=handler),)))
+            running = asyncio.create_task(queue.run((Post(takes=Job, slots=2, handler=handler),)))
             job = await accept(jobs, queue)
             await until(lambda: runs == 2 and len(seen) == 1)
             assert job is not None and seen == [job.id] and not running.done()
@@ -380,3 +440,68 @@ def test_no_fault_of_a_cut_connection_ends_a_queue_for_good(
 
     with database("postgresql", tmp_path) as state:
         tell(lambda: story(state))
+
+
+def test_a_clock_that_is_set_back_holds_no_task_for_a_day(state: Settings) -> None:
+    now = [1_000_000.0]
+
+    async def story() -> None:
+        database = Database(state)
+        try:
+            jobs = Jobs(database, clock=lambda: now[0], longest_pause=3600.0)
+            job = Job(
+                id="a", state=State.QUEUED, input_bytes=1, attempts=0, fence=0, due_at=now[0] + 86_400,
+                created_at=now[0], ticket=Ticket(recipe=Recipe(quality=80), keep_seconds=60.0),
+            )  # fmt: skip
+            async with jobs.transaction() as connection:
+                await jobs.add(connection, job)
+            assert await jobs.next_due(Kind.COMPRESS) == now[0]
+            assert [each for each, _ in await jobs.overdue(Kind.COMPRESS, 6.0)] == ["a"]
+            assert await jobs.claim(Job) is not None
+            assert await jobs.claim(Job) is None  # its lease is no jump
+            await jobs.persist()
+        finally:
+            await database.close()
+
+    asyncio.run(story())
+
+
+def test_owners_take_turns_however_many_jobs_one_has(state: Settings) -> None:
+    async def story() -> list[str]:
+        database = Database(state)
+        jobs, order = Jobs(database), list[str]()
+        queue: Queue = RowQueue(jobs) if database.embedded else PostgresqlQueue(jobs, state.url)
+
+        async def work(job: Job) -> None:
+            order.append(job.ticket.key_id)
+            async with jobs.transaction() as connection:
+                await jobs.finish(connection, replace(job, state=State.DONE), keep_seconds=60, remember_seconds=60)
+
+        async def add(key_id: str, number: int) -> None:
+            now = jobs.clock()
+            job = Job(
+                id=f"{key_id}-{number}", state=State.QUEUED, input_bytes=1, attempts=0, fence=0, due_at=now,
+                created_at=now, ticket=Ticket(recipe=Recipe(quality=80), keep_seconds=60.0, key_id=key_id),
+            )  # fmt: skip
+            async with jobs.transaction() as connection:
+                await jobs.add(connection, job)
+                await queue.announce(connection, Kind.COMPRESS, job.id)
+
+        for number in range(12):
+            await add("noisy", number)
+        for number in range(2):
+            await add("quiet", number)
+        running = asyncio.create_task(queue.run((Post(takes=Job, slots=1, handler=work),)))
+        try:
+            async with asyncio.timeout(60):
+                while len(order) < 14:
+                    await asyncio.sleep(0.02)
+        finally:
+            await queue.drain(1.0)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await database.close()
+        return order
+
+    order = asyncio.run(story())
+    assert max(at for at, key_id in enumerate(order) if key_id == "quiet") < 6, order

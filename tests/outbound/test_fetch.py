@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-import os
 import time
 
 import pytest
 
 from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.domain.memory import MemoryFile
 from pixlean.outbound import guard
 from pixlean.outbound.fetch import Fetcher, Settings
-from pixlean.sandbox.wire import memory_file, read_all
 
 PICTURE = b"GIF89a-not-really" * 1000
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -49,6 +48,10 @@ async def origin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
                 writer.write(b"x")
                 await writer.drain()
                 await asyncio.sleep(0.1)
+        if path == "/flood":
+            while True:
+                writer.write(b"HTTP/1.1 103 x\r\n\r\n" * 8000)
+                await writer.drain()
         if path == "/early":
             while True:
                 writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -68,14 +71,14 @@ def fetch(path: str, **settings: object) -> bytes:
         server = await asyncio.start_server(origin, "127.0.0.2", 0)
         port = server.sockets[0].getsockname()[1]
         rules = guard.Settings(require_https=False, allowed_nets=(ipaddress.ip_network("127.0.0.2/32"),))
-        file = memory_file("test")
+        wanted = Settings(**{"guard": rules, "max_bytes": 1 << 20, "timeout_seconds": 3.0, **settings})  # type: ignore[arg-type]
         try:
-            async with Fetcher(
-                Settings(**{"guard": rules, "max_bytes": 1 << 20, "timeout_seconds": 3.0, **settings})
-            ) as fetcher:  # type: ignore[arg-type]
-                return read_all(file, await fetcher.fetch(f"http://127.0.0.2:{port}{path}", file))
+            with MemoryFile("test") as file:
+                async with Fetcher(wanted) as fetcher:
+                    size_bytes = await fetcher.fetch(f"http://127.0.0.2:{port}{path}", file)
+                    assert size_bytes == file.size_bytes
+                    return file.read_all()
         finally:
-            os.close(file)
             server.close()
 
     return asyncio.run(story())
@@ -128,8 +131,66 @@ def test_a_name_that_changes_its_address_is_judged_when_connecting(monkeypatch: 
 
     async def story() -> None:
         async with Fetcher(Settings(guard=guard.Settings(require_https=False))) as fetcher:
-            await fetcher.fetch("http://rebind.example/", memory_file("x"))
+            with MemoryFile("test") as file:
+                await fetcher.fetch("http://rebind.example/", file)
 
     with pytest.raises(PixleanError) as caught:
         asyncio.run(story())
     assert caught.value.code is ErrorCode.SOURCE_BLOCKED
+
+
+@pytest.mark.parametrize("path", ["/flood", "/headers"])
+def test_a_head_without_end_is_cut_off_at_once(path: str) -> None:
+    """Answers that are none (103 Early Hints), as fast as the wire takes them: they are not all parsed first."""
+    started = time.monotonic()
+    with pytest.raises(PixleanError) as caught:
+        fetch(path, timeout_seconds=20.0)
+    assert caught.value.code is ErrorCode.SOURCE_FAILED
+    assert time.monotonic() - started < 2
+
+
+def test_a_status_is_named() -> None:
+    with pytest.raises(PixleanError, match="404"):
+        fetch("/404")
+
+
+def test_names_that_hang_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+    import threading
+
+    from pixlean.domain.share import working_for
+    from pixlean.outbound.names import HostNames, NameCrowd, NameLate
+    from pixlean.outbound.names import Settings as Lookups
+
+    over = threading.Event()
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def hanging(host: str, *rest: object, **more: object) -> object:
+        asked.append(host)
+        if "hangs" in host:
+            over.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+        return real("127.0.0.2", *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+
+    async def story() -> None:
+        names = HostNames(Lookups(most=20, share=12, seconds=0.3))
+
+        async def late(host: str) -> None:
+            with pytest.raises(NameLate):
+                await names.resolve(host)
+
+        with working_for("noisy"):
+            await asyncio.gather(*(late(f"hangs-{number % 12}.example") for number in range(40)))
+            assert len(asked) == 12  # twins share a lookup
+            with pytest.raises(NameCrowd):
+                await names.resolve("one-more.example")
+        with working_for("quiet"):
+            assert (await names.resolve("good.example"))[0][4][0] == "127.0.0.2"
+
+    try:
+        asyncio.run(story())
+    finally:
+        over.set()

@@ -8,9 +8,9 @@ import ipaddress
 import pytest
 
 from pixlean.domain.errors import ErrorCode, SourceFailed
+from pixlean.domain.memory import MemoryFile
 from pixlean.outbound import guard
 from pixlean.outbound.fetch import Fetcher, Settings
-from pixlean.sandbox.wire import memory_file
 
 NEVER = [
     "https://127.0.0.1/", "https://2130706433/", "https://0x7f000001/", "https://017700000001/", "https://0177.0.0.1/",
@@ -36,7 +36,8 @@ def test_a_url_that_is_not_plainly_public_is_never_connected_to(url: str) -> Non
     async def story() -> SourceFailed:
         async with Fetcher(Settings(timeout_seconds=5)) as fetcher:
             with pytest.raises(SourceFailed) as caught:
-                await fetcher.fetch(url, memory_file("x"))
+                with MemoryFile("test") as file:
+                    await fetcher.fetch(url, file)
             return caught.value
 
     error = asyncio.run(story())

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy import inspect as inspect_connection
 
 from pixlean.domain.errors import ErrorCode, Unavailable
-from pixlean.state.database import Database, FolderInUse, Settings, check_folder
+from pixlean.state.database import Database, FolderInUse, check_usable
 from pixlean.state.schema import METADATA
+from pixlean.state.settings import Settings
 
 
 def _shape(connection: Connection) -> dict[str, set[tuple[str, bool]]]:
@@ -111,8 +112,8 @@ def test_a_folder_is_one_servers_alone(tmp_path: Path) -> None:
         with pytest.raises(FolderInUse):
             Database(Settings(folder=tmp_path)).lock_folder()
         with pytest.raises(FolderInUse):
-            check_folder(tmp_path)
+            check_usable(Settings(folder=tmp_path))
         await first.close()
-        check_folder(tmp_path)
 
     asyncio.run(story())
+    check_usable(Settings(folder=tmp_path))

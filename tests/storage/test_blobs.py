@@ -91,3 +91,23 @@ def test_a_store_that_is_away_is_unavailable(tmp_path: Path, monkeypatch: pytest
             assert caught.value.code is ErrorCode.STORE_LOST
 
     tell(gone, story)
+
+
+def test_a_quota_refuses_and_the_oldest_results_go_first(tmp_path: Path) -> None:
+    from pixlean.domain.errors import Unavailable
+
+    async def story() -> None:
+        blobs = Blobs(Settings(folder=tmp_path, most_bytes=1000))
+        for number in range(9):
+            await blobs.put(f"outputs/a/{number}", bytes(100), lasting=number % 2 == 0)
+        await blobs.put("jobs/a/input", bytes(90))
+        with pytest.raises(Unavailable):
+            await blobs.put("outputs/a/9", bytes(100))
+        stored = await blobs.measure(("outputs", "jobs"))
+        assert sum(each.size_bytes for each in stored) == 990 and blobs.excess_bytes == 90
+        assert [each.written_at for each in stored] == sorted(each.written_at for each in stored)
+        await blobs.delete(stored[0].key)
+        await blobs.measure(("outputs", "jobs"))
+        await blobs.put("outputs/a/9", bytes(100))
+
+    asyncio.run(story())

@@ -7,12 +7,13 @@ import pytest
 
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
-from pixlean.domain.outcome import Candidate
 from pixlean.domain.recipe import Recipe, Strength
-from pixlean.engine.pick import by_preference
+from pixlean.engine.pick import PERFECT_LOOK, Candidate, by_preference
 from pixlean.engine.plan import make_plan
-from pixlean.engine.search import largest_under
-from pixlean.engine.trials import minimum_bytes
+from pixlean.engine.registry import codec_for
+from pixlean.engine.search import largest_under, minimum_bytes
+from pixlean.imaging.contract import Source
+from pixlean.imaging.pixels import Picture
 
 
 @pytest.mark.parametrize(
@@ -38,35 +39,85 @@ def info(**facts: object) -> ImageInfo:
     ("facts", "recipe", "methods"),
     [
         ({"format": Format.PNG}, Recipe(quality=60), [*["libimagequant + oxipng"] * 2, "oxipng", "metadata-strip"]),
+        ({"format": Format.PNG}, Recipe(), [*["libimagequant + oxipng"] * 2, "oxipng", "metadata-strip"]),
         ({"format": Format.PNG}, Recipe(quality=100), ["oxipng", "metadata-strip"]),
         ({"format": Format.PNG}, Recipe(quality=40, png_lossy=False), ["oxipng", "metadata-strip"]),
+        (
+            {"format": Format.PNG, "mode": "P"},
+            Recipe(quality=40),
+            ["libimagequant + oxipng", "oxipng", "metadata-strip"],
+        ),
+        ({"format": Format.PNG, "mode": "P"}, Recipe(quality=80), ["oxipng", "metadata-strip"]),
         ({"format": Format.PNG, "bit_depth": 16}, Recipe(quality=40), ["oxipng", "metadata-strip"]),
         ({"format": Format.APNG, "frames": 3}, Recipe(quality=40), ["oxipng", "metadata-strip"]),
         (
-            {"format": Format.JPEG, "jpeg_quality": 95},
+            {"format": Format.JPEG, "quality": 95},
             Recipe(quality=80),
-            ["jpegli", "jpegli-transcode", "metadata-strip"],
+            ["jpegli-trellis", "jpegli-transcode", "metadata-strip"],
         ),
-        ({"format": Format.JPEG, "jpeg_quality": 70}, Recipe(quality=80), ["jpegli-transcode", "metadata-strip"]),
-        ({"format": Format.JPEG, "keep": frozenset({"gain_map"})}, Recipe(), ["metadata-strip"]),
+        ({"format": Format.JPEG, "quality": 70}, Recipe(quality=80), ["jpegli-transcode", "metadata-strip"]),
+        ({"format": Format.JPEG, "untouchable": frozenset({"gain_map"})}, Recipe(), ["metadata-strip"]),
         ({"format": Format.WEBP, "lossless": True}, Recipe(quality=80), ["libwebp (lossless)", "metadata-strip"]),
-        ({"format": Format.AVIF, "keep": frozenset({"sequence"})}, Recipe(quality=40), ["metadata-strip"]),
-        ({"format": Format.JXL, "keep": frozenset({"jpeg_transcode"})}, Recipe(quality=40), ["metadata-strip"]),
+        ({"format": Format.AVIF, "untouchable": frozenset({"sequence"})}, Recipe(quality=40), ["metadata-strip"]),
+        ({"format": Format.JXL, "untouchable": frozenset({"jpeg_transcode"})}, Recipe(quality=40), ["metadata-strip"]),
         ({"format": Format.BMP}, Recipe(quality=80), ["bmp-rle8", "bmp-palette", "bmp-rgb24"]),
     ],
 )
 def test_a_plan_tries_what_the_header_allows(facts: dict[str, object], recipe: Recipe, methods: list[str]) -> None:
-    plan = make_plan(info(**facts), recipe)
+    header = info(**facts)
+    plan = make_plan(Source(codec_for(header.format), b"never read", header), recipe)
     assert [trial.method for trial in plan.trials] == methods
 
 
-def candidate(size: int, rank: int, *, keeps: bool = True) -> Candidate:
-    return Candidate(data=b"x" * size, trial=None, rank=rank, method=str(rank), keeps_promises=keeps)
+PNG, JPEG = info(format=Format.PNG, lossless=True), info(format=Format.JPEG, lossless=False, quality=90)
 
 
-def test_the_smaller_wins_then_the_earlier_and_a_broken_promise_never() -> None:
-    ranked = by_preference([candidate(5, 3, keeps=False), candidate(9, 2), candidate(9, 1), candidate(12, 0)])
-    assert [one.rank for one in ranked] == [1, 2, 0, 3]
+def candidate(size: int, rank: int, **facts: object) -> Candidate:
+    known = {"format": Format.WEBP, "method": str(rank), **facts}
+    return Candidate(data=b"x" * size, rank=rank, **known)  # type: ignore[arg-type]
+
+
+def encoded(size: int, rank: int, **facts: object) -> Candidate:
+    picture = Picture(frames=(np.zeros((2, 2), np.uint8),))
+    return candidate(size, rank, **{"picture": picture, "quality": 70, **facts})
+
+
+def ranks(*candidates: Candidate, source: ImageInfo = PNG) -> list[int]:
+    return [one.rank for one in by_preference(candidates, source)]
+
+
+def test_the_smaller_wins_then_the_earlier_and_what_misses_its_aim_comes_last() -> None:
+    assert ranks(candidate(5, 3, obeys=False), candidate(9, 2), candidate(9, 1), candidate(12, 0)) == [1, 2, 0, 3]
+
+
+def test_within_a_size_the_better_look_wins_and_untouched_pixels_look_best() -> None:
+    looks = (
+        candidate(90, 0, look=PERFECT_LOOK),
+        encoded(50, 1, look=(-64.0, -80.0)),
+        encoded(40, 2, look=(-64.0, -90.0)),
+    )
+    assert ranks(*looks) == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("source", "size", "quality", "wins"),
+    [
+        (JPEG, 79, 70, True),  # a fifth smaller than the repack, of a file known to be better
+        (JPEG, 81, 70, False),
+        (JPEG, 50, 87, True),  # another format than the source's: its scale says nothing here
+        (info(format=Format.WEBP, lossless=False), 59, 70, True),  # nobody knows how good it is: two fifths
+        (info(format=Format.WEBP, lossless=False), 61, 70, False),
+        (PNG, 99, 70, True),  # nothing was lost before
+        (PNG, 100, 70, False),  # as small: the untouched one
+    ],
+)
+def test_an_encode_must_be_worth_its_loss(source: ImageInfo, size: int, quality: int, wins: bool) -> None:
+    assert (ranks(candidate(100, 1), encoded(size, 1000, quality=quality), source=source)[0] == 1000) is wins
+
+
+def test_a_worn_jpeg_is_not_encoded_again_as_jpeg_however_much_it_saves() -> None:
+    again = encoded(10, 1000, quality=87, format=Format.JPEG)
+    assert ranks(candidate(100, 1), again, source=JPEG) == [1, 1000]
 
 
 def test_the_search_finds_the_smallest_result_over_the_bound() -> None:

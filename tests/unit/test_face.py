@@ -31,7 +31,9 @@ def test_a_score_is_of_what_a_viewer_shows() -> None:
 
 def test_a_webp_that_scores_too_low_gets_a_second_quality_and_not_otherwise() -> None:
     info = pixlean.probe(every_format()["webp"])
-    first, second = [trial for trial in webp.trials(info, Recipe(quality=75)) if trial.floor_score is not None]
-    assert int(str(second.parameters["quality"])) > int(str(first.parameters["quality"])) == 75
+    first, second = [
+        trial for trial in webp.CODEC.trials(info, Recipe(quality=75)) if trial.loss.floor_score is not None
+    ]
+    assert first.knob is not None and second.knob is not None and second.knob.low > first.knob.low == 75
     # One candidate below the size of the original makes the second one pointless.
     assert first.unless_below is None and second.unless_below == 1.0

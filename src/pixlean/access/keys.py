@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 
-from pixlean.domain.caller import DEVELOPER, Caller, Plan
+from pixlean.domain.caller import DEVELOPER, Caller, Tier
 from pixlean.domain.errors import AccessDenied, InvalidRequest, Unavailable
 from pixlean.state.database import Database
 from pixlean.state.schema import KEYS
@@ -21,7 +21,7 @@ _PREFIX = "px_live_"
 _SECRET_BYTES = 24  # 192 random bits
 _HINT_CHARACTERS = 4
 # Whoever shows the key of the settings.
-_HOUSE = Caller(key_id="api_key", name="API_KEY", plan=Plan.PAID)
+_HOUSE = Caller(key_id="api_key", name="API_KEY", tier=Tier.PAID)
 # The time of last use is written once in so many seconds.
 _NOTED_EVERY_SECONDS = 60.0
 # A key that was just seen is not looked up again: so long a revoked one may live in other processes.
@@ -36,7 +36,7 @@ class Key:
 
     id: str
     name: str
-    plan: Plan
+    tier: Tier
     hint: str
     created_at: float
     last_used_at: float | None
@@ -53,10 +53,16 @@ class NewKey:
 
 
 class Keys:
-    """All keys of one database, and the one of the settings (``house_key``)."""
+    """All keys of one database, and the one of the settings (``house_key``).
 
-    def __init__(self, database: Database, house_key: str = "", clock: Callable[[], float] = time.time) -> None:
+    Where a key is ``required`` there is no dev mode, even while there is no key at all.
+    """
+
+    def __init__(
+        self, database: Database, house_key: str = "", *, required: bool = False, clock: Callable[[], float] = time.time
+    ) -> None:
         self._database = database
+        self._required = required
         self._house_key = house_key.encode()
         self._clock = clock
         self._has_keys: bool | None = None
@@ -73,14 +79,13 @@ class Keys:
             found = await self._lookup(secret)
             if found is not None:
                 return found
-        if not self._house_key and not await self.any_stored():
+        if await self.in_dev_mode():
             return DEVELOPER
         raise AccessDenied("a valid API key is needed")
 
-    @property
-    def has_house_key(self) -> bool:
-        """Whether the settings name a key."""
-        return bool(self._house_key)
+    async def in_dev_mode(self) -> bool:
+        """Whether everybody may come in. Raises ``Unavailable`` where only the database could tell."""
+        return not self._house_key and not self._required and not await self.any_stored()
 
     async def any_stored(self) -> bool:
         """Whether the store has a key, revoked ones counted: revoking the last key opens nothing to strangers."""
@@ -112,7 +117,7 @@ class Keys:
             async with self._database.transaction() as connection:
                 await connection.execute(update(KEYS).where(KEYS.c.id == row.id).values(last_used_at=now))
             self._noted[row.id] = now
-        caller = Caller(key_id=row.id, name=row.name, plan=Plan(row.plan))
+        caller = Caller(key_id=row.id, name=row.name, tier=Tier(row.plan))
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
         self._known[digest] = (caller, time.monotonic() + _KNOWN_SECONDS)
@@ -123,22 +128,23 @@ class Keys:
         rows = await self._database.read(select(KEYS.c.webhook_secret).where(KEYS.c.id == key_id))
         return rows[0][0] if rows else None
 
-    async def create(self, name: str, plan: Plan, *, signs_webhooks: bool = False) -> NewKey:
+    async def create(self, name: str, tier: Tier, *, signs_webhooks: bool = False) -> NewKey:
         """A new key of an account; an account may have several. Raises ``InvalidRequest``.
 
         With ``signs_webhooks`` it has a secret of its own that signs the webhooks of its jobs.
         """
         if not name.strip() or len(name) > 200:
             raise InvalidRequest("the name must have 1 to 200 characters")
-        if plan is Plan.DEV:
+        if tier is Tier.DEV:
             raise InvalidRequest("the plan must be free, paid or payg")
         # As the Standard Webhooks want secrets: base64 behind a prefix.
         signing = f"whsec_{base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()}" if signs_webhooks else None
         made = NewKey(id=f"key_{secrets.token_hex(8)}", secret=_new_secret(), webhook_secret=signing)
-        row = {"id": made.id, "name": name.strip(), "plan": str(plan), "created_at": self._clock()}
+        row = {"id": made.id, "name": name.strip(), "plan": str(tier), "created_at": self._clock()}
         row["webhook_secret"] = signing
         async with self._database.transaction() as connection:
             await connection.execute(insert(KEYS).values(**row, **_kept(made.secret)))
+        self._has_keys = True  # here dev mode ends with the first key at once
         return made
 
     async def list(self) -> tuple[Key, ...]:
@@ -146,7 +152,7 @@ class Keys:
         rows = await self._database.read(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))
         return tuple(
             Key(
-                id=row.id, name=row.name, plan=Plan(row.plan), hint=row.hint, created_at=row.created_at,
+                id=row.id, name=row.name, tier=Tier(row.plan), hint=row.hint, created_at=row.created_at,
                 last_used_at=row.last_used_at, revoked_at=row.revoked_at,
             )
             for row in rows
@@ -154,24 +160,38 @@ class Keys:
 
     async def callers(self) -> tuple[Caller, ...]:
         """Everybody that usage may be counted under, revoked keys too."""
-        stored = tuple(Caller(key_id=key.id, name=key.name, plan=key.plan) for key in await self.list())
+        stored = tuple(Caller(key_id=key.id, name=key.name, tier=key.tier) for key in await self.list())
         return (*stored, _HOUSE, DEVELOPER)
 
-    async def revoke(self, key_id: str) -> None:
-        """End a key for good: here at once, in other servers within a second.
+    async def revoke(self, named: str) -> Key:
+        """End a key, told by its id or its name, for good: here at once, in other servers within a second.
 
-        Raises ``InvalidRequest`` where there is no such key.
+        Raises ``InvalidRequest`` where there is no such key, or several of that name.
         """
-        await self._change(key_id, revoked_at=self._clock())
+        key = await self._active(named)
+        await self._change(key.id, revoked_at=self._clock())
+        return key
 
-    async def rotate(self, key_id: str) -> NewKey:
+    async def rotate(self, named: str) -> NewKey:
         """A new secret for a key: the old one ends as ``revoke`` ends it, plan and usage stay.
 
-        Raises ``InvalidRequest``.
+        Raises as ``revoke`` does.
         """
-        made = NewKey(id=key_id, secret=_new_secret())
-        await self._change(key_id, **_kept(made.secret))
+        made = NewKey(id=(await self._active(named)).id, secret=_new_secret())
+        await self._change(made.id, **_kept(made.secret))
         return made
+
+    async def _active(self, named: str) -> Key:
+        """The one key that is called so. An id wins over a name that somebody made look like one."""
+        active = [key for key in await self.list() if key.revoked_at is None]
+        found = [key for key in active if key.id == named] or [key for key in active if key.name == named]
+        if not found:
+            raise InvalidRequest(f"there is no active key {named}")
+        if len(found) > 1:
+            raise InvalidRequest(
+                f"several keys are called {named}, name one's id: {', '.join(key.id for key in found)}"
+            )
+        return found[0]
 
     async def _change(self, key_id: str, **values: object) -> None:
         active = (KEYS.c.id == key_id) & KEYS.c.revoked_at.is_(None)

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import Select, delete, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pixlean.access.tariffs import TARIFFS, Meter
-from pixlean.domain.caller import Caller, Plan
+from pixlean.access.tariffs import Tariff
+from pixlean.domain.caller import Caller, Tier
 from pixlean.domain.errors import ErrorCode, LimitExceeded, Unavailable
 from pixlean.state.database import Database
 from pixlean.state.schema import DEBITS, USAGE
@@ -40,8 +40,9 @@ class Usage:
     """What a key used of one meter in one month; ``limit`` and ``remaining`` are ``None`` where there is no limit."""
 
     key_id: str
-    plan: Plan
-    meter: Meter
+    tier: Tier
+    meter: str
+    unit: str
     month: str
     used: int
     included: int | None
@@ -78,27 +79,34 @@ class Debit:
 
     id: str
     key_id: str
-    meter: Meter
+    meter: str
     month: str
     amount: int
     used: int
 
 
 class Ledger:
-    """The usage of all keys. ``hold_seconds`` is how long a request may take before its debit is given back."""
+    """The usage of all keys.
 
-    def __init__(self, database: Database, hold_seconds: float, clock: Callable[[], float] = time.time) -> None:
+    ``hold_seconds`` is how long a request may take before its debit is given back; ``tariffs`` are those of the APIs.
+    """
+
+    def __init__(
+        self, database: Database, hold_seconds: float, tariffs: Iterable[Tariff] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self._tariffs = {tariff.meter: tariff for tariff in tariffs}
         self._database = database
         self._hold_seconds = hold_seconds
         self._clock = clock
 
     @contextlib.asynccontextmanager
-    async def debited(self, caller: Caller, meter: Meter, request_id: str, amount: int = 1) -> AsyncIterator[Debit]:
+    async def debited(self, caller: Caller, tariff: Tariff, request_id: str, amount: int = 1) -> AsyncIterator[Debit]:
         """Work that is counted: kept where it ends well, refunded where it raises or is cancelled.
 
         Raises ``QuotaExceeded``, and ``Unavailable`` where nothing can be counted: then nothing was done.
         """
-        debit = await self.hold(caller, meter, request_id, amount)
+        debit = await self.hold(caller, tariff, request_id, amount)
         try:
             yield debit
         except BaseException:
@@ -108,12 +116,12 @@ class Ledger:
             raise
         await _to_the_end(self.keep(debit))
 
-    async def hold(self, caller: Caller, meter: Meter, request_id: str, amount: int = 1) -> Debit:
+    async def hold(self, caller: Caller, tariff: Tariff, request_id: str, amount: int = 1) -> Debit:
         """Take from the month's quota. Raises ``QuotaExceeded``."""
         now = self._clock()
         month = month_of(now)
-        most = TARIFFS[meter].limit(caller.plan)
-        entry = {"key_id": caller.key_id, "meter": str(meter), "month": month, "amount": amount}
+        most = tariff.limit(caller.tier)
+        entry = {"key_id": caller.key_id, "meter": tariff.meter, "month": month, "amount": amount}
         async with self._database.transaction() as connection:
             if most is None:
                 used = (await connection.execute(_ADD, entry)).scalar()
@@ -122,9 +130,9 @@ class Ledger:
             else:
                 used = None
             if used is None:
-                raise QuotaExceeded(await self._read(connection, caller, meter, month))
+                raise QuotaExceeded(await self._read(connection, caller, tariff, month))
             debit = Debit(
-                id=str(uuid.uuid4()), key_id=caller.key_id, meter=meter, month=month, amount=amount, used=used
+                id=str(uuid.uuid4()), key_id=caller.key_id, meter=tariff.meter, month=month, amount=amount, used=used
             )
             await connection.execute(
                 insert(DEBITS).values(
@@ -138,7 +146,7 @@ class Ledger:
         done = update(DEBITS).where(DEBITS.c.id == debit.id).values(held_until=None)
         async with self._database.transaction() as connection:
             if not (await connection.execute(done)).rowcount:
-                entry = {"key_id": debit.key_id, "meter": str(debit.meter), "month": debit.month}
+                entry = {"key_id": debit.key_id, "meter": debit.meter, "month": debit.month}
                 await connection.execute(_ADD, {**entry, "amount": debit.amount})
 
     async def refund(self, debit: Debit) -> None:
@@ -170,16 +178,16 @@ class Ledger:
         of_row = (USAGE.c.key_id == row.key_id) & (USAGE.c.meter == row.meter) & (USAGE.c.month == row.month)
         await connection.execute(update(USAGE).where(of_row).values(used=USAGE.c.used - row.amount))
 
-    async def standing(self, caller: Caller, meter: Meter) -> Usage:
+    async def standing(self, caller: Caller, tariff: Tariff) -> Usage:
         """This month's usage of one key."""
         month = month_of(self._clock())
-        rows = await self._database.read(_used(caller, meter, month))
-        return usage_of(caller, meter, month, int(rows[0].used) if rows else 0)
+        rows = await self._database.read(_used(caller, tariff.meter, month))
+        return usage_of(caller, tariff, month, int(rows[0].used) if rows else 0)
 
     async def months(
         self, callers: Mapping[str, Caller], *, key_id: str | None = None, month: str | None = None
     ) -> tuple[Usage, ...]:
-        """What was used, of all keys and months where none is named; ``callers`` by their ids give the plans."""
+        """What was used, of all keys and months where none is named; ``callers`` by their ids give the tiers."""
         asked = select(USAGE).where(USAGE.c.used > 0).order_by(USAGE.c.month, USAGE.c.key_id, USAGE.c.meter)
         if key_id is not None:
             asked = asked.where(USAGE.c.key_id == key_id)
@@ -187,47 +195,51 @@ class Ledger:
             asked = asked.where(USAGE.c.month == month)
         rows = await self._database.read(asked)
         return tuple(
-            usage_of(callers.get(row.key_id, _unknown(row.key_id)), Meter(row.meter), row.month, row.used)
+            usage_of(callers.get(row.key_id, _unknown(row.key_id)), self._tariff(row.meter), row.month, row.used)
             for row in rows
         )
 
-    @staticmethod
-    async def _read(connection: AsyncConnection, caller: Caller, meter: Meter, month: str) -> Usage:
-        used = (await connection.execute(_used(caller, meter, month))).scalar() or 0
-        return usage_of(caller, meter, month, used)
+    def _tariff(self, meter: str) -> Tariff:
+        """That of an API which is not there any more has no terms."""
+        return self._tariffs.get(meter) or Tariff(meter=meter)
 
-    async def count(self, connection: AsyncConnection, key_id: str, meter: Meter, request_id: str, amount: int) -> None:
+    @staticmethod
+    async def _read(connection: AsyncConnection, caller: Caller, tariff: Tariff, month: str) -> Usage:
+        used = (await connection.execute(_used(caller, tariff.meter, month))).scalar() or 0
+        return usage_of(caller, tariff, month, used)
+
+    async def count(self, connection: AsyncConnection, key_id: str, meter: str, request_id: str, amount: int) -> None:
         """Count work that was done already, in the transaction that says so."""
         now = self._clock()
-        entry = {"key_id": key_id, "meter": str(meter), "month": month_of(now), "amount": amount}
+        entry = {"key_id": key_id, "meter": meter, "month": month_of(now), "amount": amount}
         await connection.execute(_ADD, entry)
         debit = {**entry, "id": str(uuid.uuid4()), "request_id": request_id, "created_at": now, "held_until": None}
         await connection.execute(insert(DEBITS).values(**debit))
 
 
-def _used(caller: Caller, meter: Meter, month: str) -> Select[Any]:
-    of_key = (USAGE.c.key_id == caller.key_id) & (USAGE.c.meter == str(meter)) & (USAGE.c.month == month)
+def _used(caller: Caller, meter: str, month: str) -> Select[Any]:
+    of_key = (USAGE.c.key_id == caller.key_id) & (USAGE.c.meter == meter) & (USAGE.c.month == month)
     return select(USAGE.c.used).where(of_key)
 
 
-def usage_of(caller: Caller, meter: Meter, month: str, used: int) -> Usage:
-    """A month's sum on the terms of the caller's plan."""
-    tariff = TARIFFS[meter]
+def usage_of(caller: Caller, tariff: Tariff, month: str, used: int) -> Usage:
+    """A month's sum on the terms of the caller's tier."""
     return Usage(
         key_id=caller.key_id,
-        plan=caller.plan,
-        meter=meter,
+        tier=caller.tier,
+        meter=tariff.meter,
+        unit=tariff.unit,
         month=month,
         used=used,
         included=tariff.included if caller.is_known else None,
-        limit=tariff.limit(caller.plan),
-        overage=tariff.overage(used, caller.plan),
-        cost_usd=tariff.cost_micro_usd(used, caller.plan) / 1_000_000,
+        limit=tariff.limit(caller.tier),
+        overage=tariff.overage(used, caller.tier),
+        cost_usd=tariff.cost_micro_usd(used, caller.tier) / 1_000_000,
     )
 
 
 def _unknown(key_id: str) -> Caller:
-    return Caller(key_id=key_id, name=key_id, plan=Plan.PAID)
+    return Caller(key_id=key_id, name=key_id, tier=Tier.PAID)
 
 
 def month_of(seconds: float) -> str:

@@ -1,28 +1,33 @@
-"""The command line: one file per command; imports happen inside the commands, so that ``--help`` is quick."""
+"""The command line: one file per command; imports happen inside the commands, so that they start quickly."""
 
 from __future__ import annotations
 
-from cyclopts import App
-
-from pixlean.cli import compare, config, doctor, estimate, keys, optimize, score, serve, usage, webhooks, worker
-from pixlean.domain.version import VERSION
-
-app = App(name="pixlean", help="Make pictures smaller and keep them looking the same.", version=VERSION)
-app.command(serve.serve)
-app.command(optimize.optimize)
-app.command(optimize.convert)
-app.command(optimize.resize)
-app.command(estimate.estimate)
-app.command(compare.compare)
-app.command(score.score)
-app.command(worker.worker)
-app.command(keys.keys)
-app.command(webhooks.webhooks)
-app.command(usage.usage)
-app.command(doctor.doctor)
-app.command(config.config)
+import sys
 
 
 def main() -> None:
-    """The console script."""
-    app()
+    """The console script.
+
+    ``--version`` and ``--help`` are answered before the machinery of the options is loaded, which takes longer than
+    they may.
+    """
+    words = sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # The name of a file may be any bytes; they come out as they went in.
+            stream.reconfigure(errors="surrogateescape")
+    if words in (["--version"], ["-V"]):
+        from pixlean.domain.version import VERSION
+
+        print(VERSION)
+        return
+    if not words or words[-1] in ("--help", "-h"):
+        from pixlean.cli.helptext import help_of
+
+        text = help_of(words[:-1])
+        if text is not None:
+            print(text, end="")
+            return
+    from pixlean.cli.app import run
+
+    run(words)

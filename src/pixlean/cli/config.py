@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import sys
+from pixlean.cli.say import fail
 
 
 def config() -> None:
     """Print the effective settings and where each comes from."""
-    from rich.console import Console
-    from rich.table import Table
-
-    from pixlean.config import SettingsError, load
+    from pixlean.cli.table import show_table
+    from pixlean.config import SettingsError
+    from pixlean.wiring.environment import load
 
     try:
         rows = load().rows
     except SettingsError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-    table = Table("setting", "value", "from", "what")
-    for row in rows:
-        table.add_row(row.name, row.value, row.origin, row.description)
-    Console().print(table)
+        fail(str(error), hint="docs/settings.md has them all")
+    show_table(
+        ("setting", "value", "from", "what"),
+        ((row.name, str(row.value), str(row.origin), row.description) for row in rows),
+    )

@@ -5,84 +5,89 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-from cyclopts import Parameter
+from pixlean.cli.find import find
+from pixlean.cli.options import Json, Quality, check_quality
+from pixlean.cli.say import Exit, complain, fail, shown, why
+from pixlean.cli.table import show_table
+from pixlean.cli.workshop import open_pool
 
 if TYPE_CHECKING:
     from pixlean.domain.recipe import Recipe
 
 
-def estimate(
-    files: list[Path],
-    /,
-    *,
-    quality: Annotated[int, Parameter(name=["--quality", "-q"])] = 80,
-    lossless: bool = False,
-    json_output: Annotated[bool, Parameter(name="--json")] = False,
-) -> None:
+def estimate(files: list[Path], /, *, quality: Quality = 80, lossless: bool = False, json_output: Json = False) -> None:
     """Say what optimize would save, without doing all its work.
 
     Parameters
     ----------
-    files: image files, folders and patterns
-    quality: 1 (smallest) to 100
-    lossless: PNGs are not quantised
-    json_output: print one JSON object instead of the table
+    files
+        Picture files, folders and patterns.
+    quality
+        From 1 (smallest) to 100 (no visible loss).
+    lossless
+        Never reduce the colours of PNGs.
+    json_output
+        Print one JSON object instead of the table.
     """
-    from rich.console import Console
-    from rich.table import Table
-
-    from pixlean.cli.batch import fail, walk
+    from pixlean.domain.errors import PixleanError
     from pixlean.domain.recipe import Recipe
 
-    if not 1 <= quality <= 100:
-        fail("--quality must be from 1 to 100")
-    found, missing = walk(files)
-    rows = asyncio.run(_estimated([path for path, _ in found], Recipe(quality=quality, png_lossy=not lossless)))
-    rows += [{"file": row.file, "error": row.error} for row in missing]
+    check_quality(quality)
+    found = find(files)
+    try:
+        rows = asyncio.run(
+            _estimated([source.path for source in found.sources], Recipe(quality=quality, png_lossy=not lossless))
+        )
+    except PixleanError as error:
+        fail(error.message, hint="pixlean doctor says what is missing", code=Exit.FAILED)
+    rows += [{"file": str(each.path), "error": each.why} for each in found.missing]
+    failed = [row for row in rows if "error" in row]
     if json_output:
         print(json.dumps({"files": rows}, indent=2))
-        return
-    table = Table("file", "now", "then", "saved", "confidence", "how")
-    for row in rows:
-        if "error" in row:
-            table.add_row(row["file"], "", "", "", "", f"[red]{row['error']}[/red]")
-        else:
-            saved = f"{row['reduction_percent']:.1f} %"
-            sizes = (f"{row['original_bytes']:,}", f"{row['estimated_bytes']:,}")
-            table.add_row(row["file"], *sizes, saved, row["confidence"], row["method"])
-    Console().print(table)
+    else:
+        show_table(
+            ("file", "now", "then", "saved", "confidence", "how"),
+            (
+                (
+                    shown(row["file"]), f"{row['original_bytes']:,}", f"{row['estimated_bytes']:,}",
+                    f"{row['reduction_percent']:.1f} %", row["confidence"], row["method"],
+                )
+                for row in rows if "error" not in row
+            ),
+        )  # fmt: skip
+    for row in failed:
+        complain(row["error"], about=row["file"])
+    sys.exit(Exit.FAILED if failed else Exit.OK)
 
 
 async def _estimated(files: list[Path], recipe: Recipe) -> list[dict[str, Any]]:
     from pixlean.domain.errors import PixleanError
     from pixlean.domain.limits import Limits
-    from pixlean.sandbox.pool import Pool, Settings
 
-    pool = Pool(Settings(slots=min(os.cpu_count() or 1, max(1, len(files)))))
-    await pool.start()
     rows: list[dict[str, Any]] = []
-    try:
+    if not files:
+        return rows
+    async with open_pool(min(os.cpu_count() or 1, max(1, len(files)))) as pool:
         for path in files:
             try:
-                with path.open("rb") as given:
-                    found = await pool.estimate(given.fileno(), recipe, Limits())
+                with path.open("rb") as file:
+                    forecast = await pool.estimate(file, recipe, Limits())
             except (PixleanError, OSError) as error:
-                rows.append({"file": str(path), "error": str(error)})
+                rows.append({"file": str(path), "error": why(error)})
                 continue
-            if found is not None:
+            if forecast is not None:
                 rows.append(
                     {
                         "file": str(path),
-                        "original_bytes": found.original_bytes,
-                        "estimated_bytes": found.optimized_bytes,
-                        "reduction_percent": round(found.reduction_percent, 1),
-                        "confidence": str(found.confidence),
-                        "method": str(found.strategy),
+                        "original_bytes": forecast.original_bytes,
+                        "estimated_bytes": forecast.optimized_bytes,
+                        "reduction_percent": round(forecast.reduction_percent, 1),
+                        "confidence": str(forecast.confidence),
+                        "method": str(forecast.strategy),
                     }
                 )
-    finally:
-        await pool.stop()
     return rows

@@ -9,10 +9,8 @@ import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pixlean.cli.batch import Row
+from pixlean.cli.rows import Row
 
 
 class Journal:
@@ -26,8 +24,6 @@ class Journal:
 
         A file counts as done where it did not fail, and is still as it was when it was done.
         """
-        from pixlean.cli.batch import Row
-
         if not resume:
             self.end()
             return {}

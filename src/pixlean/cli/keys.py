@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
+from pixlean.cli.say import Exit, fail
+
 if TYPE_CHECKING:
     from pixlean.access.keys import NewKey
     from pixlean.wiring.accounts import Accounts
@@ -32,14 +34,18 @@ def create(
 
     Parameters
     ----------
-    name: whose key it is
-    plan: free (capped by the month), paid, or payg (pays for what goes beyond)
-    webhook_secret: give the key a secret of its own that signs its webhooks, and print it too
-    json_output: print one JSON object
+    name
+        Whose key it is.
+    plan
+        What the account may do: free (capped by the month), paid, or payg (pays for what goes beyond).
+    webhook_secret
+        Give the key a secret of its own that signs its webhooks, and print it too.
+    json_output
+        Print one JSON object.
     """
-    from pixlean.domain.caller import Plan
+    from pixlean.domain.caller import Tier
 
-    made = with_accounts(lambda to: to.keys.create(name, Plan(plan), signs_webhooks=webhook_secret))
+    made = with_accounts(lambda to: to.keys.create(name, Tier(plan), signs_webhooks=webhook_secret))
     _show_new(made, json_output)
 
 
@@ -49,16 +55,16 @@ def list_keys(*, json_output: Json = False) -> None:
 
     Parameters
     ----------
-    json_output: print one JSON object instead of the table
+    json_output
+        Print one JSON object instead of the table.
     """
-    from rich.console import Console
-    from rich.table import Column, Table
+    from pixlean.cli.table import show_table
 
     found = with_accounts(lambda to: to.keys.list())
     if json_output:
         rows = [
             {
-                "id": key.id, "name": key.name, "plan": str(key.plan), "key": key.hint,
+                "id": key.id, "name": key.name, "plan": str(key.tier), "key": key.hint,
                 "created_at": iso(key.created_at), "last_used_at": iso(key.last_used_at),
                 "revoked_at": iso(key.revoked_at),
             }
@@ -66,42 +72,51 @@ def list_keys(*, json_output: Json = False) -> None:
         ]  # fmt: skip
         print(json.dumps({"keys": rows}, indent=2))
         return
-    table = Table(Column("id", overflow="fold"), "name", "plan", "key", "created", "last used", "revoked")
-    for key in found:
-        times = (iso(moment) or "" for moment in (key.created_at, key.last_used_at, key.revoked_at))
-        table.add_row(key.id, key.name, str(key.plan), key.hint, *times)
-    Console().print(table)
+    show_table(
+        ("id", "name", "plan", "key", "created", "last used", "revoked"),
+        (
+            (
+                key.id, key.name, str(key.tier), key.hint,
+                *(iso(moment) or "" for moment in (key.created_at, key.last_used_at, key.revoked_at)),
+            )
+            for key in found
+        ),
+    )  # fmt: skip
 
 
 @keys.command
-def revoke(key_id: str, /) -> None:
+def revoke(key: str, /) -> None:
     """End a key for good: running servers take it no more within a second.
 
     Parameters
     ----------
-    key_id: as ``pixlean keys list`` shows it
+    key
+        Its id or its name, as ``pixlean keys list`` shows them.
     """
-    with_accounts(lambda to: to.keys.revoke(key_id))
-    print(f"{key_id} is revoked")
+    ended = with_accounts(lambda to: to.keys.revoke(key))
+    print(f"{ended.id} ({ended.name}) is revoked")
 
 
 @keys.command
-def rotate(key_id: str, /, *, json_output: Json = False) -> None:
+def rotate(key: str, /, *, json_output: Json = False) -> None:
     """Give a key another secret: the old one ends within a second, plan and usage stay.
 
     Parameters
     ----------
-    key_id: as ``pixlean keys list`` shows it
-    json_output: print one JSON object
+    key
+        Its id or its name, as ``pixlean keys list`` shows them.
+    json_output
+        Print one JSON object.
     """
-    _show_new(with_accounts(lambda to: to.keys.rotate(key_id)), json_output)
+    _show_new(with_accounts(lambda to: to.keys.rotate(key)), json_output)
 
 
 def with_accounts(work: Callable[[Accounts], Awaitable[_Answer]]) -> _Answer:
     """Ask the database of keys and usage; end with a message where that fails."""
-    from pixlean.config import SettingsError, load
+    from pixlean.config import SettingsError
     from pixlean.domain.errors import PixleanError
     from pixlean.wiring.accounts import open_accounts
+    from pixlean.wiring.environment import load
 
     async def ask() -> _Answer:
         accounts = open_accounts(load().environment)
@@ -113,8 +128,7 @@ def with_accounts(work: Callable[[Accounts], Awaitable[_Answer]]) -> _Answer:
     try:
         return asyncio.run(ask())
     except (SettingsError, PixleanError) as error:
-        print(error, file=sys.stderr)
-        sys.exit(2 if isinstance(error, SettingsError) else 1)
+        fail(str(error), code=Exit.USAGE if isinstance(error, SettingsError) else Exit.FAILED)
 
 
 def _show_new(made: NewKey, json_output: bool) -> None:

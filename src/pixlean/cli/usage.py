@@ -18,42 +18,45 @@ def usage(
 
     Parameters
     ----------
-    key: one key's id only, as ``pixlean keys list`` shows it
-    month: one month only, such as 2026-06
-    json_output: print one JSON object instead of the table
+    key
+        One key's id only, as ``pixlean keys list`` shows it.
+    month
+        One month only, such as 2026-06.
+    json_output
+        Print one JSON object instead of the table.
     """
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from pixlean.access.usage import Usage
     from pixlean.cli.keys import with_accounts
+    from pixlean.cli.table import show_table
     from pixlean.wiring.accounts import Accounts
 
     async def ask(to: Accounts) -> list[tuple[Usage, str, str]]:
         known = {each.key_id: each for each in await to.keys.callers()}
         rows = await to.ledger.months(known, key_id=key, month=month)
-        return [(row, known[row.key_id].name if row.key_id in known else "", str(row.plan)) for row in rows]
+        return [(row, known[row.key_id].name if row.key_id in known else "", str(row.tier)) for row in rows]
 
     found = with_accounts(ask)
     if json_output:
         rows = [
             {
-                "month": row.month, "key": row.key_id, "name": name, "plan": plan, "api": str(row.meter),
-                "used": row.used, "included": row.included, "overage": row.overage,
+                "month": row.month, "key": row.key_id, "name": name, "plan": tier, "api": row.meter,
+                "used": row.used, "unit": row.unit, "included": row.included, "overage": row.overage,
                 "overage_cost_usd": round(row.cost_usd, 6),
             }
-            for row, name, plan in found
+            for row, name, tier in found
         ]  # fmt: skip
         print(json.dumps({"usage": rows}, indent=2))
         return
-    table = Table(
-        "month", Column("key", overflow="fold"), "name", "plan", "api", "used", "included", "overage", "cost USD"
-    )
-    for row, name, plan in found:
-        included = "" if row.included is None else f"{row.included:,}"
-        cells = (f"{row.used:,}", included, f"{row.overage:,}", f"{row.cost_usd:.3f}")
-        table.add_row(row.month, row.key_id, name, plan, str(row.meter), *cells)
-    Console().print(table)
+    show_table(
+        ("month", "key", "name", "plan", "api", "used", "unit", "included", "overage", "cost USD"),
+        (
+            (
+                row.month, row.key_id, name, tier, row.meter, f"{row.used:,}", row.unit,
+                "" if row.included is None else f"{row.included:,}", f"{row.overage:,}", f"{row.cost_usd:.3f}",
+            )
+            for row, name, tier in found
+        ),
+    )  # fmt: skip
 
 
 def _check_month(value: str | None) -> None:

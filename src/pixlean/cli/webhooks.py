@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
+
+from pixlean.cli.say import Exit, fail
 
 if TYPE_CHECKING:
     from pixlean.wiring.accounts import Accounts
@@ -22,36 +23,35 @@ def list_webhooks(
 
     Parameters
     ----------
-    failed: only those that were given up
-    limit: how many
-    json_output: print one JSON object instead of the table
+    failed
+        Only those that were given up.
+    limit
+        How many at most.
+    json_output
+        Print one JSON object instead of the table.
     """
-    from rich.console import Console
-    from rich.table import Column, Table
-
     from pixlean.cli.keys import iso, with_accounts
-    from pixlean.domain.task import Kind, State
+    from pixlean.cli.table import show_table
+    from pixlean.domain.task import Notice, State
 
     wanted = State.FAILED if failed else None
-    found = with_accounts(lambda to: to.jobs.list(Kind.WEBHOOK, limit=limit, state=wanted))
+    found = with_accounts(lambda to: to.jobs.list(Notice, limit=limit, state=wanted))
     rows = [
         {
-            "id": job.id, "state": str(job.state), "attempts": job.attempts, "url": job.call.url if job.call else "",
-            "created_at": iso(job.created_at), "next_try_at": iso(job.due_at) if job.is_open else None,
-            "completed_at": iso(job.completed_at), "problem": job.error_message or None,
+            "id": notice.id, "state": str(notice.state), "attempts": notice.attempts, "url": notice.call.url,
+            "created_at": iso(notice.created_at), "next_try_at": iso(notice.due_at) if notice.is_open else None,
+            "completed_at": iso(notice.completed_at), "problem": notice.error_message or None,
         }
-        for job in found
+        for notice in found
     ]  # fmt: skip
     if json_output:
         print(json.dumps({"webhooks": rows}, indent=2))
         return
-    table = Table(
-        Column("id", overflow="fold"), "state", "tries", Column("url", overflow="fold"), "next try", "problem"
+    columns = ("id", "state", "attempts", "url", "next_try_at", "problem")
+    show_table(
+        ("id", "state", "tries", "url", "next try", "problem"),
+        ([str(row[name] or "") for name in columns] for row in rows),
     )
-    for row in rows:
-        cells = (row["id"], row["state"], row["attempts"], row["url"], row["next_try_at"], row["problem"])
-        table.add_row(*(str(cell or "") for cell in cells))
-    Console().print(table)
 
 
 @webhooks.command
@@ -60,13 +60,13 @@ def replay(webhook_id: str, /) -> None:
 
     Parameters
     ----------
-    webhook_id: as ``pixlean webhooks list`` shows it
+    webhook_id
+        As ``pixlean webhooks list`` shows it.
     """
     from pixlean.cli.keys import with_accounts
 
     if not with_accounts(lambda to: _repeat(to, webhook_id)):
-        print(f"there is no webhook {webhook_id} that has ended", file=sys.stderr)
-        sys.exit(1)
+        fail(f"there is no webhook {webhook_id} that has ended", hint="pixlean webhooks list", code=Exit.FAILED)
     print(f"{webhook_id} will be delivered")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,24 +16,27 @@ from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging import isobmff
 from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import Source, replace_picture
+from pixlean.imaging.contract import Abilities, Codec, Knob, Make, Source, Trial, Writes, run_it
+from pixlean.imaging.eyes import vips_eyes
+from pixlean.imaging.metadata import metadata_by_pillow
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
-from pixlean.imaging.sampling import exactly, tile_score, tiles
+from pixlean.imaging.sampling import tile_score, tiles
+from pixlean.imaging.sequence import with_plays
 from pixlean.imaging.vips import vips
+from pixlean.imaging.worth import AGAIN
 
 # libaom's quality that looks like a JPEG of the recipe's quality.
 _QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: 0, Strength.LOW: 3}
-_MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
+# What libheif and libavif write and read unless told otherwise.
+_MOST_SIDE_PX = 16_384
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Read the boxes; see ``contract.Codec.probe``."""
-    return isobmff.probe(data, limits, Format.AVIF)
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Read the boxes; see ``contract.Codec``."""
+    return isobmff.probe(data, limits, Format.AVIF, shows_aperture=False)
 
 
 def _speed_for(effort: int | None, usual: int) -> int:
@@ -41,46 +44,46 @@ def _speed_for(effort: int | None, usual: int) -> int:
     return usual if effort is None else max(1, 10 - effort)
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """A re-encode where it can carry everything, else only the blanking of private items."""
-    if info.keep or (info.bit_depth > 8 and (info.has_alpha or info.orientation != 1)):
-        return (STRIP,)
-    strength = recipe.strength
-    encode = Trial(
-        kind=TrialKind.ENCODE,
-        method="avif-reencode",
-        why="the picture at the wanted quality",
-        parameters=MappingProxyType(
-            {
-                "quality": max(1, min(100, recipe.quality + _QUALITY[strength])),
-                "speed": _speed_for(recipe.effort, 6 if info.pixels <= 2_000_000 else 8),
-            }
-        ),
-        must_gain=_MUST_GAIN[strength],
-        floor_score=_FLOOR[strength],
-        quality_parameter="quality",
+    strip = partial(_stripped, recipe=recipe)
+    stripped = Trial(
+        method="metadata-strip", make=strip, guess=run_it(strip), lossless=True, verbatim=True, unless_below=1.0
     )
-    return (encode, STRIP)
+    if info.untouchable or (info.bit_depth > 8 and (info.has_alpha or info.orientation != 1)):
+        return (stripped,)
+    speed = _speed_for(recipe.effort, 6 if info.pixels <= 2_000_000 else 8)
+
+    def at(quality: float) -> Make:
+        return partial(_again, recipe=recipe, quality=round(quality), speed=speed)
+
+    quality = max(1, min(100, recipe.quality + _QUALITY[recipe.strength]))
+    encoded = Trial(
+        method="avif-reencode",
+        make=at(quality),
+        guess=partial(_guess, recipe=recipe, quality=quality, speed=speed),
+        knob=Knob(low=quality, high=100, at=at),
+        loss=AGAIN[recipe.strength],
+    )
+    return (encoded, stripped)
 
 
-STRIP = Trial(
-    kind=TrialKind.REPACK, method="metadata-strip", why="private items blanked", lossless=True, unless_below=1.0
-)
-
-
-def frames(data: bytes) -> Iterator[Array]:
-    """Every frame as RGB or RGBA uint8, or uint16 for a deep still, orientation not applied."""
-    if _is_deep_still(data):
-        yield _decode_deep(data)
+def _frames(data: bytes) -> Iterator[Array]:
+    """Every frame as RGB or RGBA uint8, or uint16 for a deep still, cropped, orientation not applied."""
+    info = _probe(data, Limits())
+    if info.bit_depth > 8 and info.frames == 1 and not info.has_alpha:
+        yield _decode_deep(data, info.orientation)
         return
     try:
         image = open_with_pillow(data, "AVIF")
         first = load_pixels(image)
     except BadImage:
-        yield _decode_deep(data)  # libheif reads some files that libavif is too strict for
+        yield _decode_deep(data, info.orientation)  # libheif reads some files that libavif is too strict for
         return
     if getattr(image, "n_frames", 1) == 1:
-        yield np.asarray(first)
+        # libavif takes no notice of an aperture; one that counts begins at the first pixel.
+        whole = np.asarray(first)
+        yield whole[: info.height_px, : info.width_px] if "crop" in info.untouchable else whole
         return
     for number in range(getattr(image, "n_frames", 1)):
         try:
@@ -90,12 +93,20 @@ def frames(data: bytes) -> Iterator[Array]:
         yield np.asarray(load_pixels(image))
 
 
-def _is_deep_still(data: bytes) -> bool:
-    info = probe(data, Limits())
-    return info.bit_depth > 8 and info.frames == 1 and not info.has_alpha
+# What undoes an orientation, by its EXIF number.
+_UNTURNED: dict[int, Callable[[Array], Array]] = {
+    2: lambda shown: shown[:, ::-1],
+    3: lambda shown: shown[::-1, ::-1],
+    4: lambda shown: shown[::-1],
+    5: lambda shown: shown.swapaxes(0, 1),
+    6: lambda shown: np.rot90(shown, 1),
+    7: lambda shown: shown[::-1, ::-1].swapaxes(0, 1),
+    8: lambda shown: np.rot90(shown, -1),
+}
 
 
-def _decode_deep(data: bytes) -> Array:
+def _decode_deep(data: bytes, orientation: int) -> Array:
+    """As it is stored: libheif turns pictures as their boxes say, which is undone."""
     pyvips = vips()
 
     try:
@@ -103,20 +114,16 @@ def _decode_deep(data: bytes) -> Array:
         pixels: Array = image.numpy()
     except pyvips.Error as error:
         raise BadImage("the AVIF data does not decode") from error
-    return pixels
+    return np.ascontiguousarray(_UNTURNED[orientation](pixels)) if orientation in _UNTURNED else pixels
 
 
-def decode(data: bytes) -> Picture:
-    """All frames."""
-    shown = tuple(frames(data))
-    return Picture(frames=shown, mode="RGB")
+def _stripped(source: Source, recipe: Recipe) -> bytes:
+    """Private items blanked."""
+    return isobmff.strip(source.data) if recipe.strip_metadata else source.data
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
-    if trial.method == "metadata-strip":
-        return isobmff.strip(source.data) if recipe.strip_metadata else source.data
-    quality = int(trial.parameters["quality"] or 60)
+def _again(source: Source, recipe: Recipe, quality: int, speed: int) -> bytes:
+    """The picture at a quality, with what must travel."""
     profile = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
     if source.info.bit_depth > 8:
         return _encode_deep(
@@ -136,7 +143,7 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         out,
         "AVIF",
         quality=quality,
-        speed=int(trial.parameters["speed"] or 6),
+        speed=speed,
         subsampling="4:2:0" if quality < 85 else "4:4:4",
         max_threads=1,
         **extra,
@@ -147,25 +154,23 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
 _SAMPLED_PIXELS = 600_000
 
 
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """The encode of all but small pictures from 256-pixel tiles; the rest is run."""
-    if trial.method == "metadata-strip":
-        return exactly(run(source, trial, recipe))
+def _guess(source: Source, recipe: Recipe, quality: int, speed: int) -> Forecast:
+    """The encode of all but small pictures from 128-pixel tiles."""
     whole = source.picture.first
     sample = tiles(whole, tile_px=128, most_px=_SAMPLED_PIXELS)
-    part = replace_picture(source, sample.frame if sample else whole)
+    part = source.with_frame(sample.frame if sample else whole)
     if source.info.bit_depth > 8:
         image = vips().Image.new_from_array(part.picture.first, interpretation="rgb16")
-        made = _encode_deep(image, part, int(trial.parameters["quality"] or 60), keep="none")
+        encoded = _encode_deep(image, part, quality, keep="none")
     else:
-        made = run(part, trial, recipe)
-    score = tile_score(part.picture.first, next(frames(made)))
+        encoded = _again(part, recipe, quality, speed)
+    score = tile_score(part.picture.first, next(_frames(encoded)))
     if sample is None:
-        return Forecast(size_bytes=len(made), spread=0.002, score=score)
-    return Forecast(size_bytes=sample.whole(len(made), 400), strategy=Strategy.SAMPLE, spread=0.06, score=score)
+        return Forecast(size_bytes=len(encoded), spread=0.002, score=score)
+    return Forecast(size_bytes=sample.whole(len(encoded), 400), strategy=Strategy.SAMPLE, spread=0.06, score=score)
 
 
-def encode(picture: Picture, wish: Encoding) -> bytes:
+def _encode(picture: Picture, wish: Encoding) -> bytes:
     """A picture or an animation as AVIF: 8 bit, or 10 bit where a still is deep.
 
     Stills go through libheif, which at the same speed of libaom makes files 8 % smaller at equal score than libavif;
@@ -210,7 +215,7 @@ def _animation(picture: Picture, wish: Encoding, quality: int) -> bytes:
         max_threads=1,
         **({"exif": wish.exif} if wish.exif else {}),
     )
-    return out.getvalue()
+    return with_plays(out.getvalue(), 0 if picture.plays is None else picture.plays)
 
 
 def _encode_deep(image: Any, source: Source, quality: int, *, keep: str) -> bytes:
@@ -223,3 +228,20 @@ def _encode_deep(image: Any, source: Source, quality: int, *, keep: str) -> byte
         keep=keep,
     )
     return made
+
+
+CODEC = Codec(
+    probe=_probe,
+    frames=_frames,
+    trials=_trials,
+    eyes=vips_eyes("heifload"),
+    writes=Writes(
+        encode=_encode,
+        abilities=Abilities(
+            # Medians over two dozen photographs.
+            looks=((30, 36.6), (45, 60.7), (60, 74.6), (70, 80.3), (80, 84.7), (90, 89.9)),
+            deep=True, moves=True, plays=True, most_side_px=_MOST_SIDE_PX,
+        ),
+    ),
+    metadata=partial(metadata_by_pillow, pillow_format="AVIF"),
+)  # fmt: skip

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import io
 import struct
-from collections.abc import Iterator
-from types import MappingProxyType
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
 from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
-from pixlean.domain.recipe import Recipe, Strength
-from pixlean.imaging.contract import DropTrial, Source, replace_picture
-from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
-from pixlean.imaging.sampling import exactly, tile_score
+from pixlean.domain.recipe import Recipe
+from pixlean.imaging.bmpfields import field_masks, field_pixels, has_fields
+from pixlean.imaging.contract import Abilities, Codec, DropTrial, Make, Source, Trial, Writes, run_it
+from pixlean.imaging.eyes import cv2_eyes
+from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow, to_rgba8
+from pixlean.imaging.sampling import tile_score
 from pixlean.imaging.vips import vips
+from pixlean.imaging.worth import PALETTE_BMP, Loss
 
 _RLE8, _RLE4, _BITFIELDS, _ALPHABITFIELDS = 1, 2, 3, 6
+_PROFILES = (b"DEBM", b"KNIL")  # a version 5 header's colour space: a profile in the file, or the name of one
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Read the two headers; see ``contract.Codec.probe``."""
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Read the two headers; see ``contract.Codec``."""
     if len(data) < 26:
         raise BadImage("the BMP has no header")
     header = int.from_bytes(data[14:18], "little")
@@ -46,7 +51,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     limits.check_picture(width, height)
     if compression in (0, _BITFIELDS, _ALPHABITFIELDS) and len(data) * 2 < (width * bits + 31) // 32 * 4 * height:
         raise BadImage("the BMP holds too little data for its size")
-    alpha = header >= 56 and bits in (16, 32) and int.from_bytes(data[66:70], "little") != 0
+    alpha = has_fields(data) and field_masks(data)[3] != 0
     return ImageInfo(
         format=Format.BMP,
         width_px=width,
@@ -55,54 +60,52 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         bit_depth=8,
         has_alpha=alpha,
         lossless=True,
-        icc=b"profile" if header == 124 and data[70:74] in (b"DEBM", b"KNIL") else None,
-        keep=frozenset({"profile"}) if header == 124 and data[70:74] in (b"DEBM", b"KNIL") else frozenset(),
+        untouchable=frozenset({"profile"}) if header == 124 and data[70:74] in _PROFILES else frozenset(),
     )
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """Exact palette, RLE8 and 24-bit writing; a quantised palette below quality 70."""
-    if info.keep:
+    if info.untouchable:
         return ()
-    exact = tuple(
-        Trial(kind=TrialKind.ENCODE, method=method, why=why, lossless=True)
-        for method, why in (
-            ("bmp-rle8", "runs of the same colour"),
-            ("bmp-palette", "at most 256 colours"),
-            ("bmp-rgb24", "no unused fourth byte"),
-        )
+    exact = (
+        _trial("bmp-rle8", partial(_with_palette, palette_of=_exact, rle=True)),
+        _trial("bmp-palette", partial(_with_palette, palette_of=_exact, rle=False)),
+        Trial(method="bmp-rgb24", make=_without_fourth_byte, guess=run_it(_without_fourth_byte), lossless=True),
     )
-    if recipe.strength is Strength.LOW:
+    loss = None if recipe.keeps_every_pixel else PALETTE_BMP.get(recipe.strength)
+    if loss is None:
         return exact
-    lossy = tuple(
-        Trial(
-            kind=TrialKind.ENCODE,
-            method=f"libimagequant + {method}",
-            why="256 chosen colours",
-            parameters=MappingProxyType({"dither": 0.5 if method == "bmp-palette" else 0.0}),
-            floor_score=40.0 if recipe.strength is Strength.HIGH else 55.0,
-            unless_below=0.3,
-        )
-        for method in ("bmp-palette", "bmp-rle8")
+    dithered, plain = partial(_quantised, dither=0.5), partial(_quantised, dither=0.0)
+    return (
+        *exact,
+        _trial("libimagequant + bmp-palette", partial(_with_palette, palette_of=dithered, rle=False), loss),
+        _trial("libimagequant + bmp-rle8", partial(_with_palette, palette_of=plain, rle=True), loss),
     )
-    return (*exact, *lossy)
 
 
-def frames(data: bytes) -> Iterator[Array]:
-    """The one frame."""
-    yield decode(data).first
+def _trial(method: str, make: Make, loss: Loss | None = None) -> Trial:
+    if loss is None:
+        return Trial(method=method, make=make, guess=partial(_guess, make=make, lossless=True), lossless=True)
+    return Trial(
+        method=method, make=make, guess=partial(_guess, make=make, lossless=False), loss=loss, unless_below=0.3
+    )
 
 
-def decode(data: bytes) -> Picture:
-    """The picture as L, RGB or RGBA."""
+def _frames(data: bytes) -> Iterator[Array]:
+    """The one frame as L, RGB or RGBA."""
+    if has_fields(data):
+        yield field_pixels(data)
+        return
     image = load_pixels(open_with_pillow(data, "BMP"))
-    if image.mode in ("P", "1"):
-        image = image.convert("RGB")
-    return Picture(frames=(np.asarray(image),), mode=image.mode)
+    yield np.asarray(image.convert("RGB") if image.mode in ("P", "1") else image)
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
+Indexed = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def _plain_pixels(source: Source) -> Array:
+    """The pixels, where nothing of them would be lost. Raises ``DropTrial``."""
     pixels = source.picture.first
     if pixels.dtype != np.uint8:
         raise DropTrial("not 8 bit")
@@ -110,36 +113,40 @@ def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
         raise DropTrial("a palette would lose the alpha channel")
     if source.data[28] == 32 and _fourth_byte_varies(source.data):
         raise DropTrial("the fourth byte may be alpha to some reader")
-    if trial.method == "bmp-rgb24":
-        if source.data[28] != 32 or pixels.ndim != 3:
-            raise DropTrial("not 32 bit")
-        return _write_rgb24(pixels, source.data)
-    if trial.method.startswith("libimagequant"):
-        if pixels.ndim != 3:
-            raise DropTrial("already a palette")
-        indexes, palette = _quantised(pixels, float(trial.parameters["dither"] or 0))
-    else:
-        indexes, palette = _exact(pixels)
-    return _write_palette(indexes, palette, source.data, rle=trial.method.endswith("rle8"))
+    return pixels
+
+
+def _with_palette(source: Source, palette_of: Callable[[Array], Indexed], *, rle: bool) -> bytes:
+    """At most 256 colours, and runs of the same one."""
+    indexes, palette = palette_of(_plain_pixels(source))
+    return _write_palette(indexes, palette, source.data, rle=rle)
+
+
+def _without_fourth_byte(source: Source) -> bytes:
+    """No unused fourth byte."""
+    pixels = _plain_pixels(source)
+    if source.data[28] != 32 or pixels.ndim != 3:
+        raise DropTrial("not 32 bit")
+    return _write_rgb24(pixels, source.data)
 
 
 _SAMPLED_PIXELS = 250_000
 
 
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+def _guess(source: Source, make: Make, *, lossless: bool) -> Forecast:
     """Palettes of large pictures from whole rows: the palette's size is known, only runs must be counted."""
     whole = source.picture.first
     step = source.info.pixels // _SAMPLED_PIXELS
-    if step < 2 or trial.method == "bmp-rgb24":
-        return exactly(run(source, trial, recipe))
+    if step < 2:
+        return Forecast(size_bytes=len(make(source)))
     # Whole rows, every n-th: run-length coding knows no other direction.
     part = np.ascontiguousarray(whole[step // 2 :: step])
-    made = run(replace_picture(source, part), trial, recipe)
-    if trial.lossless:
-        return exactly(run(source, trial, recipe))  # few colours in the sample: worth counting them all
-    head_bytes = int.from_bytes(made[10:14], "little")
-    size = head_bytes + round((len(made) - head_bytes) * source.info.height_px / part.shape[0])
-    score = tile_score(part, decode(made).first)
+    encoded = make(source.with_frame(part))
+    if lossless:
+        return Forecast(size_bytes=len(make(source)))  # few colours in the sample: worth counting them all
+    head_bytes = int.from_bytes(encoded[10:14], "little")
+    size = head_bytes + round((len(encoded) - head_bytes) * source.info.height_px / part.shape[0])
+    score = tile_score(part, next(_frames(encoded)))
     return Forecast(size_bytes=size, strategy=Strategy.SAMPLE, spread=0.03, score=score)
 
 
@@ -149,7 +156,7 @@ def _fourth_byte_varies(data: bytes) -> bool:
     return bool(fourth.size and (fourth != fourth[0]).any())
 
 
-def _exact(pixels: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _exact(pixels: Array) -> Indexed:
     """Palette indexes and colours, where at most 256 colours are used."""
     if pixels.ndim == 2:
         pixels = np.stack([pixels] * 3, axis=-1)
@@ -162,9 +169,10 @@ def _exact(pixels: Array) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return indexes.reshape(packed.shape).astype(np.uint8), palette
 
 
-def _quantised(pixels: Array, dither: float) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    import io
-
+def _quantised(pixels: Array, dither: float) -> Indexed:
+    """256 chosen colours."""
+    if pixels.ndim != 3:
+        raise DropTrial("already a palette")
     pyvips = vips()
 
     image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
@@ -257,3 +265,35 @@ def _flush(out: bytearray, literal: bytearray) -> None:
                 out += bytes((1, value))
         else:
             out += bytes((0, len(part))) + part + (b"\0" if len(part) & 1 else b"")
+
+
+def _encode(picture: Picture, _wish: Encoding) -> bytes:
+    """A still (8 bit): greys as a palette, colours as 24 bit, with alpha as 32 bit."""
+    pixels = picture.first
+    if pixels.ndim == 2:
+        return _write_palette(*_exact(pixels), b"", rle=False)
+    if pixels.shape[2] == 3:
+        return _write_rgb24(pixels, b"")
+    return _write_rgba32(to_rgba8(pixels))
+
+
+def _write_rgba32(pixels: Array) -> bytes:
+    """A version 4 header is the least that names alpha: masks of blue, green and red, and the space they are in."""
+    rows, columns = pixels.shape[:2]
+    body = np.ascontiguousarray(pixels[::-1, :, (2, 1, 0, 3)]).tobytes()
+    masks = struct.pack("<IIII4s", 0xFF0000, 0xFF00, 0xFF, 0xFF000000, b"BGRs")
+    header = struct.pack("<IiiHHIIiiII", 108, columns, rows, 1, 32, _BITFIELDS, len(body), 0, 0, 0, 0) + masks
+    return _file(header.ljust(108, b"\0"), body)
+
+
+def _eyes(data: bytes) -> tuple[Array, ...] | None:
+    return cv2_eyes(data, has_alpha=_probe(data, Limits()).has_alpha)
+
+
+CODEC = Codec(
+    probe=_probe,
+    frames=_frames,
+    trials=_trials,
+    eyes=_eyes,
+    writes=Writes(encode=_encode, abilities=Abilities(looks=((1, 99.0), (100, 100.0)), lossless=True, lossy=False)),
+)

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
+from functools import partial
 
 import numpy as np
 
 from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
-from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
-from pixlean.imaging.contract import DropTrial, Source
+from pixlean.imaging.contract import Abilities, Codec, DropTrial, Source, Trial, Writes, run_it
+from pixlean.imaging.eyes import vips_eyes
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow, to_rgba8
-from pixlean.imaging.sampling import exactly
 from pixlean.imaging.tools import find_tool, run_tool
 from pixlean.imaging.vips import vips
+from pixlean.imaging.worth import AGAIN_GIF
 
 _LOOPING = (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 
@@ -92,10 +91,10 @@ def _extension(data: bytes, at: int) -> _Block:
     return _Block("text", at, end)
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Walk the blocks; see ``contract.Codec.probe``."""
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Walk the blocks; see ``contract.Codec``."""
     _, blocks = _blocks(data, limits)
-    width, height = (int.from_bytes(data[at : at + 2], "little") for at in (6, 8))
+    width, height = _canvas(data, blocks)
     durations: list[int] = []
     area, delay, transparent, loop = 0, 0, False, None
     kinds: set[str] = set()
@@ -105,8 +104,6 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         elif block.kind == "image":
             durations.append(delay)
             area += block.facts[2] * block.facts[3]
-            width = max(width, block.facts[0] + block.facts[2])
-            height = max(height, block.facts[1] + block.facts[3])
             delay = 0
         elif block.kind == "loop":
             loop = block.facts[0] if loop is None else loop
@@ -128,110 +125,172 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         frames=len(durations),
         durations_ms=tuple(durations) if len(durations) > 1 else (),
         loop_count=loop,
+        # The block counts repetitions; without it the animation is shown once.
+        plays=None if len(durations) < 2 else 1 if loop is None else loop + 1 if loop else 0,
         has_alpha=transparent,
         metadata=frozenset(kinds),
         lossless=True,
     )
 
 
-# (lossiness, colours) by strength; the second pair is tried where the first damages the picture.
-_LOSSY = {Strength.HIGH: ((80, 128), (30, 192)), Strength.MEDIUM: ((40, 160), (12, 256))}
-_FALLBACK_ERROR = {Strength.HIGH: 12, Strength.MEDIUM: 6}
-
-
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
-    """Lossy LZW and fewer colours below quality 70, exact packing in any case."""
-    gifsicle = find_tool("gifsicle") is not None
-    found: list[Trial] = []
-    if recipe.strength in _LOSSY:
-        found += _lossy_with_gifsicle(recipe.strength) if gifsicle else [_lossy_with_libvips(recipe.strength)]
-    if gifsicle:
-        found.append(
-            Trial(
-                kind=TrialKind.REPACK,
-                method="gifsicle",
-                why="the same pixels, cropped frames and better LZW",
-                parameters=MappingProxyType({"lossy": 0, "colours": 0}),
-                lossless=True,
-                unless_below=0.7,
-            )
-        )
-    return (*found, _STRIP)
-
-
-def _lossy_with_gifsicle(strength: Strength) -> list[Trial]:
-    return [
-        Trial(
-            kind=TrialKind.ENCODE,
-            method=f"gifsicle --lossy={lossy} --colors={colours}",
-            why="small errors that LZW likes",
-            parameters=MappingProxyType({"lossy": lossy, "colours": colours}),
-            must_gain=0.03,
-            unless_below=0.97,
-        )
-        for lossy, colours in _LOSSY[strength]
-    ]
-
-
-def _lossy_with_libvips(strength: Strength) -> Trial:
-    return Trial(
-        kind=TrialKind.ENCODE,
-        method="libvips gif",
-        why="pixels that hardly change between frames",
-        parameters=MappingProxyType({"error": _FALLBACK_ERROR[strength]}),
-        must_gain=0.03,
+def _canvas(data: bytes, blocks: list[_Block]) -> tuple[int, int]:
+    """Width and height: as the header says, or as large as the frames need."""
+    shown = [block.facts for block in blocks if block.kind == "image"]
+    width, height = (int.from_bytes(data[at : at + 2], "little") for at in (6, 8))
+    return (
+        max((width, *(left + wide for left, _, wide, _ in shown))),
+        max((height, *(top + high for _, top, _, high in shown))),
     )
 
 
-_STRIP = Trial(
-    kind=TrialKind.REPACK, method="metadata-strip", why="comments cut out", lossless=True, unless_below=0.999
-)
+@dataclass(frozen=True, kw_only=True)
+class _Errors:
+    """What a GIF may lose.
+
+    ``motion`` is by how much of 255 a pixel may differ from the frame before and count as unchanged (libvips);
+    ``lossy`` is gifsicle's: runs of pixels that LZW has seen before stand for those that are nearly like them;
+    ``colours`` are those that stay, ``None`` all. ``unless_below`` as in ``contract.Trial``.
+    """
+
+    motion: int = 0
+    lossy: int
+    colours: int | None = None
+    unless_below: float | None = None
 
 
-def frames(data: bytes) -> Iterator[Array]:
+# The smallest that keeps the worst frame's score wins. Motion saves four fifths of noise and gradients that move; a
+# smaller palette saves a fifth of drawings and ruins photographs.
+_ERRORS = {
+    Strength.HIGH: (
+        _Errors(motion=8, lossy=80),
+        _Errors(lossy=80, colours=128),
+        _Errors(motion=8, lossy=40, unless_below=0.6),
+        _Errors(lossy=80, unless_below=0.6),
+        _Errors(motion=4, lossy=20, unless_below=0.8),
+        _Errors(lossy=30, colours=192, unless_below=0.97),
+        _Errors(lossy=20, unless_below=0.97),
+    ),
+    Strength.MEDIUM: (
+        _Errors(motion=4, lossy=20),
+        _Errors(lossy=40, colours=160),
+        _Errors(lossy=40, unless_below=0.7),
+        _Errors(lossy=12, unless_below=0.97),
+    ),
+}
+_FALLBACK_ERROR = {Strength.HIGH: 12, Strength.MEDIUM: 6}
+
+
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+    """Lossy LZW and fewer colours below quality 70, exact packing in any case."""
+    gifsicle = find_tool("gifsicle")
+    found: list[Trial] = []
+    if recipe.strength in _ERRORS and not recipe.keeps_every_pixel:
+        lossy = _lossy_with_libvips(recipe) if gifsicle is None else _lossy_with_gifsicle(gifsicle, info, recipe)
+        found += lossy
+    if gifsicle is not None:
+        make = partial(_with_gifsicle, tool=gifsicle, recipe=recipe)
+        found.append(Trial(method="gifsicle", make=make, guess=run_it(make), lossless=True, unless_below=0.7))
+    strip = partial(_stripped, recipe=recipe)
+    stripped = Trial(
+        method="metadata-strip", make=strip, guess=run_it(strip), lossless=True, verbatim=True, unless_below=0.999
+    )
+    return (*found, stripped)
+
+
+def _lossy_with_gifsicle(tool: str, info: ImageInfo, recipe: Recipe) -> Iterator[Trial]:
+    """Small errors that LZW likes, and pixels that hardly change between frames left as they are."""
+    for errors in _affordable(_ERRORS[recipe.strength], info):
+        options = (f"--lossy={errors.lossy}", *((f"--colors={errors.colours}",) if errors.colours else ()))
+        make = partial(_with_errors, motion=errors.motion, tool=tool, recipe=recipe, options=options)
+        method = " ".join((*(("libvips", "+") if errors.motion else ()), "gifsicle", *options))
+        loss = AGAIN_GIF[recipe.strength]
+        yield Trial(method=method, make=make, guess=run_it(make), loss=loss, unless_below=errors.unless_below)
+
+
+# libvips takes 0.1 to 0.2 s a megapixel of frames, gifsicle a third of that. A request should not take ten.
+_MOST_MOTION_PIXELS, _MOST_CHOICE_PIXELS = 20_000_000, 60_000_000
+
+
+def _affordable(errors: tuple[_Errors, ...], info: ImageInfo) -> tuple[_Errors, ...]:
+    """All of them for small animations, without motion for large ones, and two for the largest."""
+    total_pixels = info.pixels * info.frames
+    still = tuple(each for each in errors if not each.motion)
+    if total_pixels > _MOST_CHOICE_PIXELS:
+        return still[:2]
+    return still if total_pixels > _MOST_MOTION_PIXELS else errors
+
+
+def _lossy_with_libvips(recipe: Recipe) -> Iterator[Trial]:
+    """Pixels that hardly change between frames stay."""
+    make = partial(_with_libvips, error=_FALLBACK_ERROR[recipe.strength])
+    yield Trial(method="libvips gif", make=make, guess=run_it(make), loss=AGAIN_GIF[recipe.strength])
+
+
+def _frames(data: bytes) -> Iterator[Array]:
     """Every frame, composited to RGBA as a browser does."""
     image = open_with_pillow(data, "GIF")
-    number = 0
-    while True:
+    blocks = _blocks(data, Limits())[1]
+    width, height = _canvas(data, blocks)
+    # Pillow also finds frames behind junk, where browsers stop.
+    for number in range(sum(block.kind == "image" for block in blocks)):
         try:
             image.seek(number)
         except EOFError:
             return
         except Exception as error:
             raise BadImage("the GIF has a frame that does not decode") from error
-        yield np.asarray(load_pixels(image).convert("RGBA"))
-        number += 1
+        yield _on_canvas(np.asarray(load_pixels(image).convert("RGBA")), width, height)
 
 
-def decode(data: bytes) -> Picture:
-    """All frames as RGBA."""
-    return Picture(frames=tuple(frames(data)), mode="RGBA")
+def _on_canvas(frame: Array, width: int, height: int) -> Array:
+    """Early frames of some GIFs are smaller than the canvas that later ones need."""
+    if frame.shape[:2] == (height, width):
+        return frame
+    canvas = np.zeros((height, width, 4), frame.dtype)
+    rows, columns = min(height, frame.shape[0]), min(width, frame.shape[1])
+    canvas[:rows, :columns] = frame[:rows, :columns]
+    return canvas
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
-    if trial.method == "metadata-strip":
-        return _select_blocks(source.data, strip=recipe.strip_metadata)
-    if trial.method == "libvips gif":
-        return _with_libvips(source, int(trial.parameters["error"] or 0))
+def _stripped(source: Source, recipe: Recipe) -> bytes:
+    """Comments cut out."""
+    return _select_blocks(source.data, strip=recipe.strip_metadata)
+
+
+_WITHOUT_METADATA = ("--no-app-extensions", "--no-comments", "--no-names")
+
+
+def _with_gifsicle(source: Source, tool: str, recipe: Recipe, options: tuple[str, ...] = ()) -> bytes:
+    """Cropped frames and better LZW; without ``options`` the pixels stay."""
+    return _packed(_select_blocks(source.data, strip=recipe.strip_metadata), tool, recipe, options)
+
+
+def _with_errors(source: Source, motion: int, tool: str, recipe: Recipe, options: tuple[str, ...]) -> bytes:
+    """The same after pixels that hardly change became ones that don't."""
+    if not motion:
+        return _with_gifsicle(source, tool, recipe, options)
+    if source.info.frames == 1:
+        raise DropTrial("a still has no frame before it")
+    if source.info.metadata and not recipe.strip_metadata:
+        raise DropTrial("comments would be lost")
+    return _packed(_with_libvips(source, motion), tool, recipe, options)
+
+
+def _packed(data: bytes, tool: str, recipe: Recipe, options: tuple[str, ...]) -> bytes:
+    metadata = _WITHOUT_METADATA if recipe.strip_metadata else ()
+    return run_tool(
+        [tool, "--no-warnings", "--no-ignore-errors", "-O3", "-Okeep-empty", *metadata, *options, "-"], data
+    )
+
+
+def _resized_file(source: Source, width_px: int, height_px: int) -> bytes:
+    """The animation resized by gifsicle, whose mixing keeps to the palettes that the file has."""
     tool = find_tool("gifsicle")
     if tool is None:
         raise DropTrial("gifsicle is not installed")
-    argv = [tool, "--no-warnings", "--no-ignore-errors", "-O3", "-Okeep-empty", "--no-app-extensions"]
-    if recipe.strip_metadata:
-        argv += ["--no-comments", "--no-names"]
-    else:
-        argv = [word for word in argv if word != "--no-app-extensions"]
-    if trial.parameters["lossy"]:
-        argv += [f"--lossy={trial.parameters['lossy']}"]
-        if source.info.frames > 0:
-            argv += [f"--colors={trial.parameters['colours']}"]
-    return run_tool([*argv, "-"], _select_blocks(source.data, strip=recipe.strip_metadata))
-
-
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """What the trial makes: it is run."""
-    return exactly(run(source, trial, recipe))
+    sides = (f"--resize={width_px}x{height_px}", "--resize-method=mix")
+    argv = [tool, "--no-warnings", "--no-ignore-errors", "-O3", "-Okeep-empty", *_WITHOUT_METADATA, *sides, "-"]
+    return run_tool(argv, _select_blocks(source.data, strip=True))
 
 
 def _select_blocks(data: bytes, *, strip: bool) -> bytes:
@@ -243,7 +302,7 @@ def _select_blocks(data: bytes, *, strip: bool) -> bytes:
     return data[:start] + b"".join(kept) + b";"
 
 
-def encode(picture: Picture, wish: Encoding) -> bytes:
+def _encode(picture: Picture, wish: Encoding) -> bytes:
     """A picture or an animation (8 bit) as GIF; ``quality`` decides the number of colours and the errors allowed."""
     pyvips = vips()
     frames = [to_rgba8(frame) for frame in picture.frames]
@@ -252,7 +311,7 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
         image = image.copy()
         image.set_type(pyvips.GValue.gint_type, "page-height", frames[0].shape[0])
         image.set_type(pyvips.GValue.array_int_type, "delay", list(picture.durations_ms))
-        image.set_type(pyvips.GValue.gint_type, "loop", picture.loop_count if picture.loop_count is not None else 1)
+        image.set_type(pyvips.GValue.gint_type, "loop", 1 if picture.plays is None else picture.plays)
     quality = 100 if wish.lossless else wish.quality
     made: bytes = image.gifsave_buffer(
         effort=7 if wish.effort is None else max(1, wish.effort),
@@ -265,9 +324,24 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
 
 def _with_libvips(source: Source, error: int) -> bytes:
     pyvips = vips()
-
-    if not source.data:
-        raise DropTrial("nothing to encode")
     image = pyvips.Image.new_from_buffer(source.data, "", n=-1, access="sequential")
-    made: bytes = image.gifsave_buffer(effort=7, dither=0.0, interframe_maxerror=error, keep="none")
+    made: bytes = image.gifsave_buffer(
+        effort=7, dither=0.0, interframe_maxerror=error, reuse=True, keep_duplicate_frames=True, keep="none"
+    )
     return made
+
+
+CODEC = Codec(
+    probe=_probe,
+    frames=_frames,
+    trials=_trials,
+    eyes=vips_eyes("gifload"),
+    resize_file=_resized_file,
+    writes=Writes(
+        encode=_encode,
+        abilities=Abilities(
+            looks=((30, 35.0), (60, 50.0), (80, 60.0)),  # by eye
+            moves=True, plays=True, palette=True, most_region_shift=None,
+        ),
+    ),
+)  # fmt: skip

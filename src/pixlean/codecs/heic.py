@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from functools import lru_cache
-from types import MappingProxyType
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,15 @@ from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging import isobmff
 from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import DropTrial, Source
-from pixlean.imaging.pixels import Array, Picture
-from pixlean.imaging.sampling import exactly, tile_score, tiles
+from pixlean.imaging.contract import Abilities, Codec, DropTrial, Knob, Make, Source, Trial, Writes, run_it
+from pixlean.imaging.metadata import Metadata, metadata_by_pillow
+from pixlean.imaging.pixels import Array, Picture, spread_grey
+from pixlean.imaging.sampling import tile_score, tiles
+from pixlean.imaging.worth import AGAIN
 
-UPRIGHT = True
-_MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.12}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
 # x265's scale lies below JPEG's: quality 60 there looks like 72 here.
 _QUALITY = {Strength.HIGH: -2, Strength.MEDIUM: -8, Strength.LOW: -12}
 
@@ -44,32 +41,33 @@ def _heif() -> Any:
     return pillow_heif
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Read the boxes; see ``contract.Codec.probe``."""
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Read the boxes; see ``contract.Codec``."""
     _heif()
-    return isobmff.probe(data, limits, Format.HEIC)
+    return isobmff.probe(data, limits, Format.HEIC, shows_aperture=True)
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """A re-encode where it can carry everything, else only the blanking of private items."""
-    if info.keep or info.bit_depth > 10 or (info.bit_depth > 8 and info.has_alpha) or info.pixels < 64:
-        return (STRIP,)
-    strength = recipe.strength
-    encode = Trial(
-        kind=TrialKind.ENCODE,
-        method="heic-reencode",
-        why="the picture at the wanted quality",
-        parameters=MappingProxyType({"quality": max(1, min(100, recipe.quality + _QUALITY[strength]))}),
-        must_gain=_MUST_GAIN[strength],
-        floor_score=_FLOOR[strength],
-        quality_parameter="quality",
+    strip = partial(_stripped, recipe=recipe)
+    stripped = Trial(
+        method="metadata-strip", make=strip, guess=run_it(strip), lossless=True, verbatim=True, unless_below=1.0
     )
-    return (encode, STRIP)
+    if info.untouchable or info.bit_depth > 10 or (info.bit_depth > 8 and info.has_alpha) or info.pixels < 64:
+        return (stripped,)
 
+    def at(quality: float) -> Make:
+        return partial(_again, recipe=recipe, quality=round(quality))
 
-STRIP = Trial(
-    kind=TrialKind.REPACK, method="metadata-strip", why="private items blanked", lossless=True, unless_below=1.0
-)
+    quality = max(1, min(100, recipe.quality + _QUALITY[recipe.strength]))
+    encoded = Trial(
+        method="heic-reencode",
+        make=at(quality),
+        guess=partial(_guess, recipe=recipe, quality=quality),
+        knob=Knob(low=quality, high=100, at=at),
+        loss=AGAIN[recipe.strength],
+    )
+    return (encoded, stripped)
 
 
 def _open(data: bytes) -> Any:
@@ -81,7 +79,7 @@ def _open(data: bytes) -> Any:
         raise BadImage("the HEIC data does not decode") from error
 
 
-def frames(data: bytes) -> Iterator[Array]:
+def _frames(data: bytes) -> Iterator[Array]:
     """Every top-level picture, turned as a viewer shows it (libheif applies irot and imir)."""
     for image in _open(data):
         try:
@@ -92,36 +90,37 @@ def frames(data: bytes) -> Iterator[Array]:
             raise BadImage("the HEIC data does not decode") from error
 
 
-def decode(data: bytes) -> Picture:
-    """All top-level pictures."""
-    return Picture(frames=tuple(frames(data)), mode="RGB")
+def _metadata(data: bytes) -> Metadata:
+    _heif().register_heif_opener()
+    return metadata_by_pillow(data, "HEIF")
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
-    if trial.method == "metadata-strip":
-        return isobmff.strip(source.data) if recipe.strip_metadata else source.data
+def _stripped(source: Source, recipe: Recipe) -> bytes:
+    """Private items blanked."""
+    return isobmff.strip(source.data) if recipe.strip_metadata else source.data
+
+
+def _again(source: Source, recipe: Recipe, quality: int) -> bytes:
+    """The picture at a quality, with what must travel."""
     opened = _open(source.data)
     if len(opened) != 1:
         raise DropTrial("more than one picture")
-    image = opened[0]
-    profile = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
-    image.info["icc_profile"] = profile
+    opened[0].info["icc_profile"] = icc_to_keep(source.info.icc, strip_metadata=recipe.strip_metadata)
     extra = {"exif": None, "xmp": None} if recipe.strip_metadata else {}
-    return _encode(opened, trial, **extra)
+    return _saved(opened, quality, **extra)
 
 
-def _encode(opened: Any, trial: Trial, **extra: object) -> bytes:
+def _saved(opened: Any, quality: int, **extra: object) -> bytes:
     out = io.BytesIO()
-    quality = int(trial.parameters["quality"] or 60)
     chroma = 420 if quality < 80 else 444
     opened.save(out, quality=quality, chroma=chroma, enc_params={"preset": "medium"}, **extra)
     return out.getvalue()
 
 
-def encode(picture: Picture, wish: Encoding) -> bytes:
+def _encode(picture: Picture, wish: Encoding) -> bytes:
     """A still (8 bit) as HEIC, by x265."""
-    pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
+    pixels = spread_grey(picture.first)
+    pixels = pixels if pixels.ndim == 3 else np.stack([pixels] * 3, axis=-1)
     mode = "RGBA" if pixels.shape[2] == 4 else "RGB"
     made = _heif().from_bytes(mode, (pixels.shape[1], pixels.shape[0]), np.ascontiguousarray(pixels).tobytes())
     out = io.BytesIO()
@@ -137,16 +136,27 @@ _PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "s
 _SAMPLED_PIXELS = 500_000
 
 
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """The encode of all but small pictures from 256-pixel tiles; the rest is run."""
-    if trial.method == "metadata-strip":
-        return exactly(run(source, trial, recipe))
-    whole = source.picture.first
-    sample = tiles(whole, tile_px=128, most_px=_SAMPLED_PIXELS)
+def _guess(source: Source, recipe: Recipe, quality: int) -> Forecast:
+    """The encode of all but small pictures from 128-pixel tiles; the rest is run."""
+    sample = tiles(source.picture.first, tile_px=128, most_px=_SAMPLED_PIXELS)
     if sample is None:
-        return exactly(run(source, trial, recipe))
+        return Forecast(size_bytes=len(_again(source, recipe, quality)))
     rows, columns, channels = sample.frame.shape
     mode = ("RGBA" if channels == 4 else "RGB") + (";16" if sample.frame.dtype == np.uint16 else "")
-    made = _encode(_heif().from_bytes(mode, (columns, rows), sample.frame.tobytes()), trial)
-    score = tile_score(sample.frame, next(frames(made)))
-    return Forecast(size_bytes=sample.whole(len(made), 500), strategy=Strategy.SAMPLE, spread=0.06, score=score)
+    encoded = _saved(_heif().from_bytes(mode, (columns, rows), sample.frame.tobytes()), quality)
+    score = tile_score(sample.frame, next(_frames(encoded)))
+    return Forecast(size_bytes=sample.whole(len(encoded), 500), strategy=Strategy.SAMPLE, spread=0.06, score=score)
+
+
+CODEC = Codec(
+    probe=_probe,
+    frames=_frames,
+    trials=_trials,
+    writes=Writes(
+        encode=_encode,
+        # Medians over two dozen photographs.
+        abilities=Abilities(looks=((30, 52.4), (45, 75.7), (60, 86.5), (70, 90.4), (80, 93.1), (90, 94.3))),
+    ),
+    metadata=_metadata,
+    upright=True,
+)

@@ -7,7 +7,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from types import MappingProxyType
+from functools import partial
 
 import numpy as np
 from PIL import Image
@@ -18,73 +18,53 @@ from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
-from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import DropTrial, Source
-from pixlean.imaging.metadata import is_only_orientation, orientation_exif, read_exif
+from pixlean.imaging.contract import Abilities, Codec, DropTrial, Source, Trial, Writes, run_it
+from pixlean.imaging.eyes import vips_eyes
+from pixlean.imaging.gamma import profile_of
+from pixlean.imaging.metadata import is_only_orientation, metadata_by_pillow, read_exif
 from pixlean.imaging.pixels import Array, Picture, as_rgb_array, load_pixels, open_with_pillow
-from pixlean.imaging.sampling import exactly, tile_score, tiles
+from pixlean.imaging.pngfile import (
+    CHANNELS,
+    COLOUR,
+    LAYOUT,
+    MODES,
+    PICTURE,
+    SIGNATURE,
+    TEXT,
+    chunk,
+    chunks_of,
+    density_of,
+    read_head,
+    read_icc,
+    selected_chunks,
+    with_density,
+    with_exif,
+)
+from pixlean.imaging.sampling import tile_score, tiles
 from pixlean.imaging.vips import vips
+from pixlean.imaging.worth import PALETTE, PALETTE_AGAIN, Loss, beats_palette
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MODES = {0: "L", 2: "RGB", 3: "P", 4: "LA", 6: "RGBA"}
-_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-_CHANNELS_OF = {_MODES[colour]: count for colour, count in _CHANNELS.items()}
-_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-_TEXT = {b"tEXt": "text", b"zTXt": "text", b"iTXt": "text", b"tIME": "text"}
-_COLOUR = {b"gAMA", b"cHRM", b"sRGB", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi"}
-_PICTURE = {b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
-_LAYOUT = {b"pHYs"}
+_CHANNELS_OF = {MODES[colour]: count for colour, count in CHANNELS.items()}
 # oxipng level 4 saves about 1 % over level 2 for three times the time: spent where a picture is small.
 _LEVEL_4_LOSSLESS_PIXELS, _LEVEL_4_PALETTE_PIXELS = 1_000_000, 300_000
 
 
-def _chunks(data: bytes, limits: Limits) -> Iterator[tuple[bytes, bytes]]:
-    """All chunks as (type, body), up to IEND; empty IDATs do not count against the limit of chunks."""
-    at, count = 8, 0
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "big")
-        kind = data[at + 4 : at + 8]
-        if at + 12 + length > len(data):
-            raise BadImage(f"the PNG ends inside its {kind!r} chunk")
-        if kind not in (b"IDAT", b"fdAT"):
-            count += 1
-            limits.check("max_chunks", count)
-        yield kind, data[at + 8 : at + 8 + length]
-        if kind == b"IEND":
-            return
-        at += 12 + length
-    raise BadImage("the PNG has no end")
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def _inflate(body: bytes, limit_bytes: int, limits: Limits, name: str) -> bytes:
-    try:
-        inflater = zlib.decompressobj()
-        out = inflater.decompress(body, limit_bytes + 1)
-    except zlib.error as error:
-        raise BadImage("the PNG has a compressed chunk that does not inflate") from error
-    limits.check(name, len(out))
-    return out
-
-
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Walk the chunks; see ``contract.Codec.probe``."""
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Walk the chunks; see ``contract.Codec``."""
     head: tuple[int, ...] | None = None
     icc: bytes | None = None
     kinds: set[str] = set()
     orientation, transparent, text_bytes, idat = 1, False, 0, 0
     animation: tuple[int, int] | None = None
     cicp: tuple[int, int] | None = None
+    density: tuple[float, float] | None = None
+    colour_by: dict[bytes, bytes] = {}
     durations: list[int] = []
     area = 0
-    for kind, body in _chunks(data, limits):
+    for kind, body in chunks_of(data, limits):
         if kind == b"IHDR" and head is None:
-            head = _read_head(body, limits)
+            head = read_head(body, limits)
         elif head is None:
             raise BadImage("the PNG does not begin with IHDR")
         elif kind == b"acTL" and not idat and len(body) == 8:
@@ -98,126 +78,127 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
             area += width * height
         elif kind == b"IDAT":
             idat += len(body)
+        elif kind == b"pHYs":
+            density = density_of(body)
         elif kind == b"tRNS":
             transparent = True
         elif kind == b"cICP" and len(body) == 4:
             cicp = (body[0], body[1])
+        elif kind in (b"gAMA", b"cHRM", b"sRGB"):
+            colour_by.setdefault(kind, body)
         elif kind == b"iCCP" and icc is None:
-            icc = _read_icc(body, limits)
+            icc = read_icc(body, limits)
         elif kind == b"eXIf":
             orientation, found = read_exif(body)
             kinds |= set() if is_only_orientation(body) else found
-        elif kind in _TEXT:
+        elif kind in TEXT:
             kinds.add("xmp" if body.startswith(b"XML:com.adobe.xmp\0") else "text")
             text_bytes += len(body)
             limits.check("max_text_bytes", text_bytes)
-        elif kind not in _PICTURE | _COLOUR | _LAYOUT | {b"bKGD", b"sBIT", b"hIST", b"sPLT"}:
+        elif kind not in PICTURE | COLOUR | LAYOUT | {b"bKGD", b"sBIT", b"hIST", b"sPLT"}:
             kinds.add("text")
     if head is None or not idat:
         raise BadImage("the PNG has no picture data")
     width, height, depth, colour = head[:4]
+    if icc is None and b"sRGB" not in colour_by:
+        icc = profile_of(colour_by.get(b"gAMA"), colour_by.get(b"cHRM"))
     count = animation[0] if animation else 1
     if animation and (count < 1 or len(durations) != count):
         raise BadImage("the APNG's frames do not match its animation header")
     if animation:
         limits.check_picture(width, height, frames=count)
         limits.check("max_total_pixels", area)
-    if width * height > 4_000_000 and (idat * 1100) < width * height * depth * _CHANNELS[colour] // 8:
+    if width * height > 4_000_000 and (idat * 1100) < width * height * depth * CHANNELS[colour] // 8:
         raise BadImage("the PNG holds too little data for its size")  # deflate's best ratio is 1032:1
     return ImageInfo(
         format=Format.APNG if animation else Format.PNG,
         width_px=width,
         height_px=height,
-        mode=_MODES[colour],
+        mode=MODES[colour],
         bit_depth=depth,
         frames=count,
         durations_ms=tuple(durations) if animation else (),
         loop_count=animation[1] if animation else None,
+        plays=animation[1] if animation else None,
         orientation=orientation,
         has_alpha=colour in (4, 6) or transparent,
         icc=icc,
         metadata=frozenset(kinds),
         lossless=True,
         progressive=bool(head[4]),
+        density_dpi=density,
         cicp=cicp,  # which outranks a profile (PNG specification, third edition)
     )
 
 
-def _read_head(body: bytes, limits: Limits) -> tuple[int, ...]:
-    if len(body) != 13:
-        raise BadImage("the PNG's header has the wrong length")
-    width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", body)
-    if not width or not height or depth not in _DEPTHS.get(colour, ()) or body[10] or body[11] or interlace > 1:
-        raise BadImage("the PNG's header is not valid")
-    limits.check_picture(width, height, bytes_per_pixel=max(1, _CHANNELS[colour] * depth // 8))
-    return width, height, depth, colour, interlace
+def _glimpse(head: bytes, limits: Limits) -> ImageInfo:
+    """The first chunk, which is IHDR or the file is no PNG."""
+    width, height, depth, colour = read_head(head[16:29], limits)[:4]
+    return ImageInfo(
+        format=Format.PNG, width_px=width, height_px=height, mode=MODES[colour], bit_depth=depth,
+        has_alpha=colour in (4, 6), lossless=True,
+    )  # fmt: skip
 
 
-def _read_icc(body: bytes, limits: Limits) -> bytes | None:
-    name_end = body.find(b"\0")
-    if name_end < 0 or len(body) < name_end + 3:
-        return None
-    try:
-        return _inflate(body[name_end + 2 :], limits.max_icc_bytes, limits, "max_icc_bytes")
-    except BadImage:
-        return None
-
-
-# libimagequant's qualities, the next one for pictures that the first one spoils, and the SSIMULACRA2 below which a
-# palette is not used, by strength. Measured against pngquant --speed 3: fewer bytes at a score no lower.
-_PALETTE = {Strength.HIGH: ((55, 80), 45.0), Strength.MEDIUM: ((75, 95), 60.0), Strength.LOW: ((100,), 88.0)}
+# libimagequant's qualities by strength, the next one for pictures that the first one spoils. Measured against
+# pngquant --speed 3: fewer bytes at a score no lower. At 90 drawings get as few colours as nobody misses; photographs
+# get all 256.
+_PALETTE_QUALITIES = {Strength.HIGH: (55, 80), Strength.MEDIUM: (75, 95), Strength.LOW: (90, 100)}
 _DITHER = 0.5
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """A palette where loss is allowed, oxipng in any case."""
-    lossless = Trial(
-        kind=TrialKind.REPACK,
+    packed = Trial(
         method="oxipng",
-        why="the same pixels, better filters and deflate",
+        make=partial(_packed, recipe=recipe),
+        guess=partial(_guess_packed, recipe=recipe),
         lossless=True,
         unless_below=0.70,
     )
-    may_lose = (
-        recipe.png_lossy
-        and recipe.quality < 100
-        and info.format is Format.PNG
-        and info.bit_depth == 8
-        and info.mode != "P"  # a palette was chosen before: choosing again would wear the picture down
-        and (info.mode != "L" or recipe.strength is not Strength.LOW)
+    strip = partial(_stripped, recipe=recipe)
+    stripped = Trial(
+        method="metadata-strip", make=strip, guess=run_it(strip), lossless=True, verbatim=True, unless_below=0.99
     )
+    may_lose = not recipe.keeps_every_pixel and info.format is Format.PNG and info.bit_depth == 8
     if not may_lose:
-        return (lossless, _STRIP)
-    qualities, floor = _PALETTE[recipe.strength]
+        return (packed, stripped)
+    if info.mode == "P":
+        return (*_chosen_again(recipe), packed, stripped)
     quantised = (
         Trial(
-            kind=TrialKind.ENCODE,
             method="libimagequant + oxipng",
-            why="256 dithered colours, as near as the floor asks",
-            parameters=MappingProxyType({"quality": quality, "dither": _DITHER}),
-            floor_score=floor,
-            must_gain=0.02,
+            make=partial(_quantised, recipe=recipe, quality=quality),
+            guess=partial(_guess_palette, recipe=recipe, quality=quality),
+            loss=PALETTE[recipe.strength],
             unless_below=1.0,
         )
-        for quality in qualities
+        for quality in _PALETTE_QUALITIES[recipe.strength]
     )
-    return (*quantised, lossless, _STRIP)
+    return (*quantised, packed, stripped)
 
 
-_STRIP = Trial(
-    kind=TrialKind.REPACK, method="metadata-strip", why="private chunks cut out", lossless=True, unless_below=0.99
-)
+def _chosen_again(recipe: Recipe) -> tuple[Trial, ...]:
+    """Fewer colours than the palette that was chosen before; none at the gentlest strength."""
+    loss = PALETTE_AGAIN.get(recipe.strength)
+    if loss is None:
+        return ()
+    quality = _PALETTE_QUALITIES[recipe.strength][0]
+    make = partial(_quantised_again, recipe=recipe, quality=quality, loss=loss)
+    guess = partial(_guess_palette_again, recipe=recipe, quality=quality)
+    return (Trial(method="libimagequant + oxipng", make=make, guess=guess, loss=loss, unless_below=1.0),)
 
 
-def frames(data: bytes) -> Iterator[Array]:
-    """Every frame, composited as a player shows it; a still has one."""
+def _frames(data: bytes) -> Iterator[Array]:
+    """Every frame, composited as a player shows it, a 16-bit still as uint16; a still has one."""
     if _depth(data) == 16 and b"acTL" not in data[:200]:
         yield _decode_deep(data)
         return
     image = open_with_pillow(data, "PNG")
     count = getattr(image, "n_frames", 1)
-    hidden = 1 if count > 1 and image.info.get("default_image") else 0
-    for number in range(hidden, count + hidden if hidden and image.info.get("default_image") else count):
+    # A still that only old readers see stands first and is not counted.
+    hidden = int(count > 1 and bool(image.info.get("default_image")))
+    for number in range(hidden, count + hidden):
         try:
             image.seek(number)
         except EOFError:
@@ -241,41 +222,46 @@ def _decode_deep(data: bytes) -> Array:
     return pixels
 
 
-def decode(data: bytes) -> Picture:
-    """All frames; a 16-bit still as uint16."""
-    shown = tuple(frames(data))
-    return Picture(frames=shown, mode={2: "L"}.get(shown[0].ndim, "RGBA" if shown[0].shape[-1] == 4 else "RGB"))
+def _stripped(source: Source, recipe: Recipe) -> bytes:
+    """Private chunks cut out."""
+    return selected_chunks(source.data, source.info, recipe)
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
-    if trial.method == "metadata-strip":
-        return _select_chunks(source.data, source.info, recipe)
-    if trial.method == "oxipng":
-        return _oxipng(_select_chunks(source.data, source.info, recipe), source.info, recipe.effort, lossless=True)
-    return _quantise(source, trial, recipe)
+def _packed(source: Source, recipe: Recipe) -> bytes:
+    """The same pixels, better filters and deflate."""
+    return _oxipng(selected_chunks(source.data, source.info, recipe), source.info, recipe.effort, lossless=True)
 
 
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """Palettes and oxipng at their lowest effort, times what more effort is worth; the rest is run.
-
-    The ratios were fitted to 79 pictures of many kinds; their spread is what was left of the error.
-    """
-    if trial.method == "metadata-strip":
-        return exactly(run(source, trial, recipe))
-    return _forecast_exact(source, recipe) if trial.lossless else _forecast_palette(source, trial, recipe)
+def _quantised(source: Source, recipe: Recipe, quality: int) -> bytes:
+    """256 dithered colours, as near as libimagequant's quality asks."""
+    encoded = _quantised_png(source.picture.first, quality=quality, dither=_DITHER, effort=7)
+    return _oxipng(_with_colour_of(source, encoded, recipe), source.info, recipe.effort, lossless=False)
 
 
-_QUICK_PALETTE_PIXELS = 700_000
+_WORN = "a palette was chosen before, and another one saves too little"
+
+
+def _quantised_again(source: Source, recipe: Recipe, quality: int, loss: Loss) -> bytes:
+    made = _quantised(source, recipe, quality)
+    if 1 - len(made) / len(source.data) < loss.must_gain:
+        return made  # dropped for that, without packing the source to compare
+    if not beats_palette(len(made), len(_packed(source, recipe))):
+        raise DropTrial(_WORN)
+    return made
+
+
+# The guesses: palettes and oxipng at their lowest effort, times what more effort is worth. The ratios were fitted to 79
+# pictures of many kinds; their spread is what was left of the error.
+_QUICK_PALETTE_PIXELS, _SCORED_PIXELS = 700_000, 200_000
 # The quick palette scores up to 40 points below the one that counts; under this the good one fails its floor too.
 _HOPELESS_SCORE = 32.0
 
 
-def _forecast_palette(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
+def _guess_palette(source: Source, recipe: Recipe, quality: int) -> Forecast:
     whole = source.picture.first
     sample = tiles(whole, tile_px=128, most_px=_QUICK_PALETTE_PIXELS)
     pixels = sample.frame if sample else whole
-    made = _palette_png(pixels, trial, effort=1)
+    made = _quantised_png(pixels, quality=quality, dither=_DITHER, effort=1)
     bits = 8 * len(made) / (pixels.shape[0] * pixels.shape[1])
     ratio = math.exp(-0.400 + 0.0554 * bits - 0.0659 * math.log(bits + 0.05))
     size = round((sample.whole(len(made), 900) if sample else len(made)) * ratio)
@@ -283,17 +269,33 @@ def _forecast_palette(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
     if tile_score(pixels, as_rgb_array(load_pixels(open_with_pillow(made, "PNG")))) < _HOPELESS_SCORE:
         raise DropTrial("would score too low")
     strategy = Strategy.SAMPLE if sample else Strategy.DIRECT_ENCODE
-    return Forecast(size_bytes=size, strategy=strategy, spread=0.14 if sample else 0.10)
+    score = _palette_score(whole, quality) if recipe.strength is Strength.LOW else None
+    return Forecast(size_bytes=size, strategy=strategy, spread=0.14 if sample else 0.10, score=score)
+
+
+def _guess_palette_again(source: Source, recipe: Recipe, quality: int) -> Forecast:
+    forecast = _guess_palette(source, recipe, quality)
+    if not beats_palette(forecast.size_bytes, _guess_packed(source, recipe).size_bytes):
+        raise DropTrial(_WORN)
+    return forecast
+
+
+def _palette_score(whole: Array, quality: int) -> float:
+    """How a part of the picture would look: asked where the floor is so high that many a picture fails it."""
+    sample = tiles(whole, tile_px=128, most_px=_SCORED_PIXELS)
+    pixels = sample.frame if sample else whole
+    made = _quantised_png(pixels, quality=quality, dither=_DITHER, effort=7)
+    return tile_score(pixels, as_rgb_array(load_pixels(open_with_pillow(made, "PNG"))))
 
 
 _LEVEL_1_PIXELS, _LEVEL_0_PIXELS = 500_000, 2_000_000
 
 
-def _forecast_exact(source: Source, recipe: Recipe) -> Forecast:
-    data = _select_chunks(source.data, source.info, recipe)
+def _guess_packed(source: Source, recipe: Recipe) -> Forecast:
+    data = selected_chunks(source.data, source.info, recipe)
     pixels = source.info.pixels
     if pixels > _LEVEL_0_PIXELS and not source.info.progressive and source.info.bit_depth == 8:
-        return _forecast_rows(source, data)
+        return _guess_rows(source, data)
     level = 1 if pixels <= _LEVEL_1_PIXELS else 0
     quick = len(_oxipng_at(level, data, source.info, lossless=True, force=True))
     bits = math.log(1 + 8 * quick / pixels)
@@ -305,9 +307,9 @@ def _forecast_exact(source: Source, recipe: Recipe) -> Forecast:
     return Forecast(size_bytes=size, strategy=Strategy.DIRECT_ENCODE, spread=spread)
 
 
-def _forecast_rows(source: Source, data: bytes) -> Forecast:
+def _guess_rows(source: Source, data: bytes) -> Forecast:
     """Stripes of rows packed again, against what the same rows take in the file: inflating it tells how much."""
-    packed = b"".join(body for kind, body in _chunks(data, Limits()) if kind == b"IDAT")
+    packed = b"".join(body for kind, body in chunks_of(data, Limits()) if kind == b"IDAT")
     whole = source.picture.first
     rows, stripe = whole.shape[0], 16
     count = max(2, 200_000 // (whole.shape[1] * stripe))
@@ -337,22 +339,6 @@ def _bytes_up_to_row(packed: bytes, info: ImageInfo) -> Array:
     return np.interp(np.arange(info.height_px + 1) * row_bytes, got, given)
 
 
-def _select_chunks(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
-    """The PNG with the chunks that must travel: picture and colour always, the rest unless stripped."""
-    out = bytearray(SIGNATURE)
-    for kind, body in _chunks(data, Limits()):
-        if kind in _PICTURE | _COLOUR | _LAYOUT or (kind == b"sBIT"):
-            out += _chunk(kind, body)
-        elif kind == b"iCCP":
-            if icc_to_keep(info.icc, strip_metadata=recipe.strip_metadata):
-                out += _chunk(kind, body)
-        elif not recipe.strip_metadata and kind != b"hIST":
-            out += _chunk(kind, body)
-        if kind == b"IHDR" and recipe.strip_metadata and info.orientation != 1:
-            out += _chunk(b"eXIf", orientation_exif(info.orientation))
-    return bytes(out)
-
-
 def _oxipng(data: bytes, info: ImageInfo, effort: int | None, *, lossless: bool) -> bytes:
     if effort is not None:
         return _oxipng_at(_level_for(effort, info), data, info, lossless=lossless)
@@ -379,12 +365,7 @@ def _oxipng_at(level: int, data: bytes, info: ImageInfo, *, lossless: bool, forc
     return made
 
 
-def _quantise(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    made = _palette_png(source.picture.first, trial, effort=7)
-    return _oxipng(_with_colour_of(source, made, recipe), source.info, recipe.effort, lossless=False)
-
-
-def encode(picture: Picture, wish: Encoding) -> bytes:
+def _encode(picture: Picture, wish: Encoding) -> bytes:
     """A picture or, as APNG, an animation: lossless, or with a palette of ``quality`` (libimagequant's for stills)."""
     if len(picture.frames) > 1:
         return _animated_png(picture, wish)
@@ -393,15 +374,9 @@ def encode(picture: Picture, wish: Encoding) -> bytes:
         made = _plain_png(pixels)
     else:
         made = _quantised_png(pixels, quality=wish.quality, dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7)
-    info = probe(made, Limits())
-    made = _oxipng_at(_level_for(wish.effort, info), made, info, lossless=True)
+    info = _probe(made, Limits())
+    made = with_density(_oxipng_at(_level_for(wish.effort, info), made, info, lossless=True), wish.density_dpi)
     return made if wish.exif is None else with_exif(made, wish.exif)
-
-
-def with_exif(data: bytes, exif: bytes) -> bytes:
-    """A PNG with this EXIF body in place of its own."""
-    chunks = [_chunk(kind, body) for kind, body in _chunks(data, Limits()) if kind != b"eXIf"]
-    return SIGNATURE + chunks[0] + _chunk(b"eXIf", exif) + b"".join(chunks[1:])
 
 
 def _level_for(effort: int | None, info: ImageInfo) -> int:
@@ -424,16 +399,11 @@ def _animated_png(picture: Picture, wish: Encoding) -> bytes:
         colours = max(16, min(256, 256 * wish.quality // 80))
         shown = [frame.quantize(colours) for frame in shown]
     out = io.BytesIO()
-    loop = picture.loop_count if picture.loop_count is not None else 1
+    loop = 1 if picture.plays is None else picture.plays
     shown[0].save(
         out, "PNG", save_all=True, append_images=shown[1:], duration=list(picture.durations_ms), loop=loop, blend=0
     )
     return out.getvalue()
-
-
-def _palette_png(pixels: Array, trial: Trial, *, effort: int) -> bytes:
-    quality, dither = int(trial.parameters["quality"] or 100), float(trial.parameters["dither"] or 0)
-    return _quantised_png(pixels, quality=quality, dither=dither, effort=effort)
 
 
 def _quantised_png(pixels: Array, *, quality: int, dither: float, effort: int) -> bytes:
@@ -460,13 +430,31 @@ def _with_colour_of(source: Source, made: bytes, recipe: Recipe) -> bytes:
     """Picture chunks of ``made`` with the colour, and where kept the metadata, of the source."""
     out = bytearray(SIGNATURE)
     travelling = [
-        _chunk(kind, body)
-        for kind, body in _chunks(_select_chunks(source.data, source.info, recipe), Limits())
-        if kind not in _PICTURE and kind != b"sBIT" and kind not in (b"bKGD", b"sPLT")
+        chunk(kind, body)
+        for kind, body in chunks_of(selected_chunks(source.data, source.info, recipe), Limits())
+        if kind not in PICTURE and kind != b"sBIT" and kind not in (b"bKGD", b"sPLT")
     ]
-    for kind, body in _chunks(made, Limits()):
-        if kind in _PICTURE:
-            out += _chunk(kind, body)
+    for kind, body in chunks_of(made, Limits()):
+        if kind in PICTURE:
+            out += chunk(kind, body)
         if kind == b"IHDR":
             out += b"".join(travelling)
     return bytes(out)
+
+
+CODEC = Codec(
+    probe=_probe,
+    glimpse=_glimpse,
+    frames=_frames,
+    trials=_trials,
+    eyes=vips_eyes("pngload"),
+    writes=Writes(
+        encode=_encode,
+        abilities=Abilities(
+            looks=((40, 50.0), (60, 60.0), (80, 75.0), (95, 90.0)),  # libimagequant's palettes, by eye
+            deep=True, moves=True, plays=True, lossless=True, palette=True,
+        ),
+    ),
+    with_exif=with_exif,
+    metadata=partial(metadata_by_pillow, pillow_format="PNG"),
+)  # fmt: skip

@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 
 from pixlean.domain.errors import BadImage, ErrorCode
-from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial
-from pixlean.domain.recipe import Recipe
-from pixlean.imaging.contract import DropTrial, Source
-from pixlean.imaging.pixels import Array, Picture
+from pixlean.imaging.contract import Codec
+from pixlean.imaging.pixels import Array
 
-UPRIGHT = True
 # LibRaw's "flip": a quarter turn to the left or to the right.
 _TURNED = (5, 6)
 
@@ -45,7 +41,7 @@ def _opened(data: bytes) -> Any:
         raise BadImage("the RAW file does not decode") from error
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
     """The developed picture's size, from the header."""
     with _opened(data) as raw:
         sizes = raw.sizes
@@ -61,17 +57,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     )
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
-    """None: it is only converted."""
-    return ()
-
-
-def frames(data: bytes) -> Iterator[Array]:
-    """The one frame."""
-    yield decode(data).first
-
-
-def decode(data: bytes) -> Picture:
+def _frames(data: bytes) -> Iterator[Array]:
     """The developed picture, upright, 8 bit sRGB."""
     with _opened(data) as raw:
         try:
@@ -80,14 +66,7 @@ def decode(data: bytes) -> Picture:
             raise
         except Exception as error:
             raise BadImage("the RAW file does not decode") from error
-    return Picture(frames=(np.asarray(pixels),), mode="RGB")
+    yield np.asarray(pixels)
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """There are no trials."""
-    raise DropTrial("RAW is not written")
-
-
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """There are no trials."""
-    raise DropTrial("RAW is not written")
+CODEC = Codec(probe=_probe, frames=_frames, upright=True)

@@ -8,20 +8,17 @@ from collections.abc import Iterator
 import numpy as np
 
 from pixlean.domain.errors import BadImage
-from pixlean.domain.estimate import Forecast
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial
-from pixlean.domain.recipe import Recipe
-from pixlean.imaging.contract import DropTrial, Source
-from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
+from pixlean.imaging.contract import Codec
+from pixlean.imaging.pixels import Array, load_pixels, open_with_pillow
 
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 _HEADER_BYTES = 512
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
     """Read the header (Silicon Graphics' "The SGI Image File Format", 1.00)."""
     if len(data) <= _HEADER_BYTES:
         raise BadImage("the SGI file ends inside its header")
@@ -43,27 +40,9 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     )  # fmt: skip
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
-    """None: it is only converted."""
-    return ()
+def _frames(data: bytes) -> Iterator[Array]:
+    """The one frame as L, RGB or RGBA."""
+    yield np.asarray(load_pixels(open_with_pillow(data, "SGI")))
 
 
-def frames(data: bytes) -> Iterator[Array]:
-    """The one frame."""
-    yield decode(data).first
-
-
-def decode(data: bytes) -> Picture:
-    """The picture as L, RGB or RGBA."""
-    image = load_pixels(open_with_pillow(data, "SGI"))
-    return Picture(frames=(np.asarray(image),), mode=image.mode)
-
-
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """There are no trials."""
-    raise DropTrial("SGI is not written")
-
-
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """There are no trials."""
-    raise DropTrial("SGI is not written")
+CODEC = Codec(probe=_probe, frames=_frames)

@@ -6,7 +6,8 @@ import io
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
-from types import MappingProxyType
+from functools import partial
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,14 +18,17 @@ from pixlean.domain.estimate import Forecast, Strategy
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial, TrialKind
 from pixlean.domain.recipe import Recipe, Strength
+from pixlean.imaging import libwebp
+from pixlean.imaging.chroma import halving_loss
 from pixlean.imaging.colour import icc_to_keep
-from pixlean.imaging.contract import Source
-from pixlean.imaging.metadata import is_only_orientation, orientation_exif, read_exif
-from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
-from pixlean.imaging.sampling import exactly, tile_score, tiles
+from pixlean.imaging.contract import Abilities, Codec, Knob, Make, Source, Trial, Writes, run_it
+from pixlean.imaging.eyes import vips_eyes
+from pixlean.imaging.metadata import is_only_orientation, metadata_by_pillow, orientation_exif, read_exif
+from pixlean.imaging.pixels import Array, Picture, is_opaque, load_pixels, open_with_pillow
+from pixlean.imaging.sampling import tile_score, tiles
 from pixlean.imaging.vips import vips
+from pixlean.imaging.worth import AGAIN_WEBP
 
 _ICC, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _PICTURE = {b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
@@ -63,8 +67,8 @@ def _bitstream_size(kind: bytes, body: bytes) -> tuple[int, int, bool]:
     raise BadImage("the WebP has a bitstream that is none")
 
 
-def probe(data: bytes, limits: Limits) -> ImageInfo:
-    """Walk the RIFF chunks; see ``contract.Codec.probe``."""
+def _probe(data: bytes, limits: Limits) -> ImageInfo:
+    """Walk the RIFF chunks; see ``contract.Codec``."""
     width = height = 0
     alpha = False
     streams: set[bytes] = set()
@@ -121,6 +125,7 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
         frames=count,
         durations_ms=tuple(durations),
         loop_count=loop if durations else None,
+        plays=loop if len(durations) > 1 else None,
         orientation=orientation,
         has_alpha=alpha,
         icc=icc,
@@ -129,56 +134,60 @@ def probe(data: bytes, limits: Limits) -> ImageInfo:
     )
 
 
-# WebP's scale against the recipe's: the encoder's quality that a preset means, and what a lossy
-# source must save before a further generation is worth its loss.
-_MUST_GAIN = {Strength.HIGH: 0.05, Strength.MEDIUM: 0.08, Strength.LOW: 0.10}
-_FLOOR = {Strength.HIGH: 25.0, Strength.MEDIUM: 45.0, Strength.LOW: 60.0}
+# A result that scores too low gets a slightly better quality before the picture stays as it was.
 _BETTER = 5
 
 
-def trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
+def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     """Lossless sources may become lossy below quality 70 only; animations are re-encoded frame by frame."""
     found: list[Trial] = []
-    again = "libwebp"
     if info.lossless and recipe.strength is not Strength.HIGH and recipe.quality < 100:
-        found.append(_lossless(again))
+        found.append(_packed_again(recipe))
     if not info.lossless or recipe.strength is not Strength.LOW:
-        first = Trial(
-            kind=TrialKind.ENCODE,
-            method=again,
-            why="the picture at the wanted quality",
-            parameters=MappingProxyType({"quality": recipe.quality, "lossless": False}),
-            must_gain=_MUST_GAIN[recipe.strength],
-            floor_score=_FLOOR[recipe.strength],
-            quality_parameter="quality",
-        )
-        # Only where the first one scores too low; an animation is not encoded twice.
-        better = MappingProxyType({"quality": min(95, recipe.quality + _BETTER), "lossless": False})
-        second = replace(first, why="a better quality", parameters=better, unless_below=1.0)
-        found += [first, second] if info.frames == 1 else [first]
+        found.append(_again(recipe, recipe.quality))
+        if info.frames == 1:  # an animation is not encoded twice
+            found.append(replace(_again(recipe, min(95, recipe.quality + _BETTER)), unless_below=1.0))
     if info.lossless and not any(trial.lossless for trial in found):
-        found.append(_lossless(again))
-    return (*found, _STRIP)
+        found.append(_packed_again(recipe))
+    return (*found, _strip(recipe))
 
 
-def _lossless(method: str) -> Trial:
+def _again(recipe: Recipe, quality: int) -> Trial:
+    """The picture at a quality."""
+
+    def at(quality: float) -> Make:
+        return partial(_lossy_again, recipe=recipe, quality=round(quality))
+
     return Trial(
-        kind=TrialKind.ENCODE,
-        method=f"{method} (lossless)",
-        why="the same pixels, packed again",
-        parameters=MappingProxyType({"lossless": True}),
+        method="libwebp",
+        make=at(quality),
+        guess=partial(_guess_lossy, recipe=recipe, quality=quality),
+        knob=Knob(low=quality, high=100, at=at),
+        loss=AGAIN_WEBP[recipe.strength],
+    )
+
+
+def _packed_again(recipe: Recipe) -> Trial:
+    """The same pixels, packed again."""
+    return Trial(
+        method="libwebp (lossless)",
+        make=partial(_lossless_again, recipe=recipe),
+        guess=partial(_guess_lossless, recipe=recipe),
         lossless=True,
         unless_below=0.5,
     )
 
 
-_STRIP = Trial(
-    kind=TrialKind.REPACK, method="metadata-strip", why="private chunks cut out", lossless=True, unless_below=0.99
-)
+def _strip(recipe: Recipe) -> Trial:
+    """Private chunks cut out."""
+    make = partial(_dressed_source, recipe=recipe)
+    return Trial(
+        method="metadata-strip", make=make, guess=run_it(make), lossless=True, verbatim=True, unless_below=0.99
+    )
 
 
-def frames(data: bytes) -> Iterator[Array]:
-    """Every frame, composited."""
+def _frames(data: bytes) -> Iterator[Array]:
+    """Every frame, composited, as RGB or RGBA."""
     image = open_with_pillow(data, "WEBP")
     for number in range(getattr(image, "n_frames", 1)):
         try:
@@ -188,47 +197,66 @@ def frames(data: bytes) -> Iterator[Array]:
         yield np.asarray(load_pixels(image))
 
 
-def decode(data: bytes) -> Picture:
-    """All frames as RGB or RGBA."""
-    shown = tuple(frames(data))
-    return Picture(frames=shown, mode="RGBA" if shown[0].shape[-1] == 4 else "RGB")
+def _shrunk(data: bytes, factor: float, left: float) -> Any | None:
+    """The picture decoded at a fraction of its size, where that saves enough."""
+    return vips().Image.webpload_buffer(data, scale=left / factor) if factor >= 1.5 * left else None
 
 
-def run(source: Source, trial: Trial, recipe: Recipe) -> bytes:
-    """One of the trials above."""
-    if trial.method == "metadata-strip":
-        return _dress(source.data, source, recipe)
-    lossless, quality = bool(trial.parameters["lossless"]), int(trial.parameters.get("quality") or 80)
+def _dressed_source(source: Source, recipe: Recipe) -> bytes:
+    return _dress(source.data, source, recipe)
+
+
+def _lossy_again(source: Source, recipe: Recipe, quality: int) -> bytes:
     if source.info.frames > 1:
-        return _dress(_encode_animation(source, lossless=lossless, quality=quality), source, recipe)
-    return _dress(
-        _encode_still(source.picture.first, recipe.effort, lossless=lossless, quality=quality), source, recipe
-    )
+        return _dress(_encode_animation(source, lossless=False, quality=quality), source, recipe)
+    encoded = _lossy(source.picture.first, quality, effort=_method_for(recipe.effort, 6))
+    return _dress(encoded, source, recipe)
+
+
+def _lossless_again(source: Source, recipe: Recipe) -> bytes:
+    if source.info.frames > 1:
+        return _dress(_encode_animation(source, lossless=True, quality=80), source, recipe)
+    pixels = source.picture.first
+    out = io.BytesIO()
+    method = _method_for(recipe.effort, 6 if pixels.shape[0] * pixels.shape[1] <= 500_000 else 4)
+    Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=90, method=method, exact=True)
+    return _dress(out.getvalue(), source, recipe)
 
 
 # What the two-dozen-pictures' median of the full effort takes, against these quicker settings.
-_QUICK_LOSSY, _QUICK_LOSSLESS, _SHARP_PIXELS, _QUICK_PIXELS = (0.90, 0.92), 0.975, 800_000, 4_000_000
+_QUICK_LOSSY, _QUICK_LOSSLESS, _EXACT_PIXELS, _QUICK_PIXELS = 0.92, 0.975, 800_000, 4_000_000
 
 
-def forecast(source: Source, trial: Trial, recipe: Recipe) -> Forecast:
-    """Stills at a lower effort, times what more effort is worth; from tiles above four megapixels; the rest is run."""
-    if trial.method == "metadata-strip" or source.info.frames > 1:
-        return exactly(run(source, trial, recipe))
+def _guess_lossy(source: Source, recipe: Recipe, quality: int) -> Forecast:
+    """Stills at a lower effort, times what more effort is worth; from tiles above four megapixels."""
+    if source.info.frames > 1:
+        return Forecast(size_bytes=len(_lossy_again(source, recipe, quality)))
     whole = source.picture.first
-    lossless, quality = bool(trial.parameters["lossless"]), int(trial.parameters.get("quality") or 80)
-    sample = tiles(whole, tile_px=128, most_px=_SHARP_PIXELS if lossless else _QUICK_PIXELS)
+    sample = tiles(whole, tile_px=128, most_px=_QUICK_PIXELS)
     pixels = sample.frame if sample else whole
-    sharp = pixels.shape[0] * pixels.shape[1] <= _SHARP_PIXELS
-    made = _quick_lossless(pixels) if lossless else _lossy(pixels, quality, effort=2, sharp=sharp)
-    ratio = _QUICK_LOSSLESS if lossless else _QUICK_LOSSY[0 if sharp else 1]
-    size = round((sample.whole(len(made), 60) if sample else len(made)) * ratio)
-    size += len(_dress(made, source, recipe)) - len(made)
-    score = None
-    if trial.floor_score is not None:
-        score = tile_score(pixels, np.asarray(load_pixels(open_with_pillow(made, "WEBP"))))
-    spread = 0.07 if lossless else 0.045 if sharp else 0.065
-    strategy = Strategy.SAMPLE if sample else Strategy.DIRECT_ENCODE
-    return Forecast(size_bytes=size, strategy=strategy, spread=spread, score=score)
+    encoded = _lossy(pixels, quality, effort=2)
+    size = round((sample.whole(len(encoded), 60) if sample else len(encoded)) * _QUICK_LOSSY)
+    return Forecast(
+        size_bytes=size + len(_dress(encoded, source, recipe)) - len(encoded),
+        strategy=Strategy.SAMPLE if sample else Strategy.DIRECT_ENCODE,
+        spread=0.055,
+        score=tile_score(pixels, np.asarray(load_pixels(open_with_pillow(encoded, "WEBP")))),
+    )
+
+
+def _guess_lossless(source: Source, recipe: Recipe) -> Forecast:
+    """The same with pixels that stay, from tiles above 0.8 megapixels."""
+    if source.info.frames > 1:
+        return Forecast(size_bytes=len(_lossless_again(source, recipe)))
+    whole = source.picture.first
+    sample = tiles(whole, tile_px=128, most_px=_EXACT_PIXELS)
+    encoded = _quick_lossless(sample.frame if sample else whole)
+    size = round((sample.whole(len(encoded), 60) if sample else len(encoded)) * _QUICK_LOSSLESS)
+    return Forecast(
+        size_bytes=size + len(_dress(encoded, source, recipe)) - len(encoded),
+        strategy=Strategy.SAMPLE if sample else Strategy.DIRECT_ENCODE,
+        spread=0.07,
+    )
 
 
 def _quick_lossless(pixels: Array) -> bytes:
@@ -237,24 +265,28 @@ def _quick_lossless(pixels: Array) -> bytes:
     return out.getvalue()
 
 
-def encode(picture: Picture, wish: Encoding) -> bytes:
+def _encode(picture: Picture, wish: Encoding) -> bytes:
     """A picture or an animation (8 bit) as WebP."""
     effort = _method_for(wish.effort, 4)
     if len(picture.frames) > 1:
-        made = _animated(picture, lossless=wish.lossless, quality=wish.quality, effort=min(2, effort), thorough=False)
+        total_pixels = len(picture.frames) * picture.first.shape[0] * picture.first.shape[1]
+        thorough = effort >= 3 and total_pixels <= _THOROUGH_PIXELS
+        if not thorough:
+            effort = min(2, effort)
+        made = _animated(picture, lossless=wish.lossless, quality=wish.quality, effort=effort, thorough=thorough)
     elif wish.lossless:
         out = io.BytesIO()
         Image.fromarray(picture.first).save(out, "WEBP", lossless=True, quality=90, method=effort, exact=False)
         made = out.getvalue()
     else:
         pixels = picture.first if picture.first.ndim == 3 else np.stack([picture.first] * 3, axis=-1)
-        made = _lossy(pixels, wish.quality, effort=effort, sharp=wish.careful or effort > 4)
-    return made if wish.exif is None else with_exif(made, wish.exif)
+        made = _lossy(pixels, wish.quality, effort=_method_for(wish.effort, 6))
+    return made if wish.exif is None else _with_exif(made, wish.exif)
 
 
-def with_exif(data: bytes, exif: bytes) -> bytes:
+def _with_exif(data: bytes, exif: bytes) -> bytes:
     """A WebP with this EXIF body in place of its own."""
-    info = probe(data, Limits())
+    info = _probe(data, Limits())
     flags = _EXIF | (_ALPHA if info.has_alpha else 0) | (_ANIMATION if info.frames > 1 else 0)
     chunks = []
     for kind, body in _chunks(data, Limits()):
@@ -271,26 +303,29 @@ def _method_for(effort: int | None, usual: int) -> int:
     return usual if effort is None else round(effort * 6 / 9)
 
 
-def _encode_still(pixels: Array, effort: int | None, *, lossless: bool, quality: int) -> bytes:
-    if lossless:
-        out = io.BytesIO()
-        method = _method_for(effort, 6 if pixels.shape[0] * pixels.shape[1] <= 500_000 else 4)
-        Image.fromarray(pixels).save(out, "WEBP", lossless=True, quality=90, method=method, exact=True)
-        return out.getvalue()
-    return _lossy(pixels, quality, effort=_method_for(effort, 6), sharp=True)
+# Sharp chroma takes 40 ms a megapixel. Above this loss it saves 5 to 20 % at equal SSIMULACRA2, below it costs 1 %.
+_SHARP_LOSS, _SHARP_METHOD = 0.85, 4
 
 
-def _lossy(pixels: Array, quality: int, *, effort: int, sharp: bool) -> bytes:
-    pyvips = vips()
-
-    image = pyvips.Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
+def _lossy(pixels: Array, quality: int, *, effort: int) -> bytes:
+    if pixels.shape[2] == 2:
+        pixels = pixels[..., [0, 0, 0, 1]]
+    sharp = effort >= _SHARP_METHOD and halving_loss(pixels) > _SHARP_LOSS
+    if libwebp.available():
+        return libwebp.encode(pixels, quality=quality, effort=libwebp.Effort(method=effort, sharp_chroma=sharp))
+    image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     made: bytes = image.webpsave_buffer(Q=quality, effort=effort, smart_subsample=sharp, keep="none")
     return made
 
 
 def _encode_animation(source: Source, *, lossless: bool, quality: int) -> bytes:
-    timed = replace(source.picture, durations_ms=source.info.durations_ms, loop_count=source.info.loop_count)
+    timed = replace(source.picture, durations_ms=source.info.durations_ms, plays=source.info.plays)
     return _animated(timed, lossless=lossless, quality=quality, effort=4, thorough=True)
+
+
+# Key frames and lossless frames everywhere halve what GIFs become, at higher scores, for 60 to 230 ms of CPU a frame
+# and megapixel; above this (300 frames of 0.08 megapixels) a request would take longer than anybody waits.
+_THOROUGH_PIXELS = 25_000_000
 
 
 def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, thorough: bool) -> bytes:
@@ -303,7 +338,7 @@ def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, th
         save_all=True,
         append_images=shown[1:],
         duration=list(picture.durations_ms),
-        loop=picture.loop_count or 0,
+        loop=1 if picture.plays is None else picture.plays,
         lossless=lossless,
         quality=quality,
         method=effort,
@@ -311,7 +346,18 @@ def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, th
         allow_mixed=thorough and not lossless,
         exact=lossless,
     )
-    return out.getvalue()
+    seen_through = not all(is_opaque(frame) for frame in picture.frames)
+    return _said_to_have_alpha(out.getvalue()) if seen_through else out.getvalue()
+
+
+def _said_to_have_alpha(data: bytes) -> bytes:
+    """An animation whose header says that it has alpha.
+
+    libwebp says so only where a frame's own rectangle has; where all have not, and do not fill the canvas, decoders
+    would show the background colour in place of nothing.
+    """
+    flags = data.index(b"VP8X") + 8
+    return data[:flags] + bytes([data[flags] | _ALPHA]) + data[flags + 1 :]
 
 
 def _dress(made: bytes, source: Source, recipe: Recipe) -> bytes:
@@ -340,3 +386,21 @@ def _dress(made: bytes, source: Source, recipe: Recipe) -> bytes:
     chunks += [_chunk(kind, body) for kind, body in picture]
     chunks += [_chunk(b"EXIF", body) for body in exif] + [_chunk(b"XMP ", body) for body in xmp] + other
     return _riff(chunks)
+
+
+CODEC = Codec(
+    probe=_probe,
+    frames=_frames,
+    trials=_trials,
+    eyes=vips_eyes("webpload"),
+    writes=Writes(
+        encode=_encode,
+        abilities=Abilities(
+            looks=((45, 61.0), (60, 67.0), (70, 70.6), (80, 76.8), (90, 85.2)),  # medians over two dozen photographs
+            moves=True, plays=True, lossless=True, most_side_px=16_383,
+        ),
+    ),
+    with_exif=_with_exif,
+    metadata=partial(metadata_by_pillow, pillow_format="WEBP"),
+    shrunk=_shrunk,
+)  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Plan(StrEnum):
+class Tier(StrEnum):
     """What a key pays. DEV is everybody where no key is configured."""
 
     DEV = "dev"
@@ -17,16 +17,16 @@ class Plan(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Caller:
-    """Who asks: the id that usage is counted under, and the plan."""
+    """Who asks: the id that usage is counted under, and the tier."""
 
     key_id: str
     name: str
-    plan: Plan
+    tier: Tier
 
     @property
     def is_known(self) -> bool:
         """Whether a key was shown."""
-        return self.plan is not Plan.DEV
+        return self.tier is not Tier.DEV
 
 
-DEVELOPER = Caller(key_id="dev", name="dev", plan=Plan.DEV)
+DEVELOPER = Caller(key_id="dev", name="dev", tier=Tier.DEV)

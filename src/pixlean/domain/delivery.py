@@ -54,19 +54,19 @@ class Delivered:
     public_url: str | None
 
 
-def normal_path(path: str) -> str:
-    """An object's path without leading slash, empty and ``.`` segments.
+def normal_path(path: str, name: str) -> str:
+    """An object's path without leading slash, empty and ``.`` segments; ``name`` is what the caller calls it.
 
     Raises ``InvalidRequest`` where it is empty, too long, climbs with ``..`` or holds control characters.
     """
     if any(ord(character) < 32 or ord(character) == 127 for character in path) or "\\" in path:
-        raise InvalidRequest("'storage.path' holds characters that no path has")
+        raise InvalidRequest(f"'{name}' holds characters that no path has")
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise InvalidRequest("'storage.path' leads out of the bucket")
+        raise InvalidRequest(f"'{name}' leads out of the bucket")
     made = "/".join(parts)
     if not made or path.endswith("/"):
-        raise InvalidRequest("'storage.path' names no object")
+        raise InvalidRequest(f"'{name}' names no object")
     if len(made.encode("utf-8", "surrogatepass")) > _MOST_PATH_BYTES:
-        raise InvalidRequest(f"'storage.path' is longer than {_MOST_PATH_BYTES} bytes")
+        raise InvalidRequest(f"'{name}' is longer than {_MOST_PATH_BYTES} bytes")
     return made

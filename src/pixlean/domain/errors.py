@@ -24,9 +24,11 @@ class ErrorCode(StrEnum):
     MALFORMED_BODY = "malformed_body"
     WRONG_MEDIA_TYPE = "wrong_media_type"
     MISSING_FILE = "missing_file"
-    MISSING_SIDES = "missing_sides"
     NOT_FOUND = "not_found"
     METHOD_NOT_ALLOWED = "method_not_allowed"
+    TARGET_TOO_LONG = "target_too_long"
+    HEAD_TOO_LARGE = "head_too_large"
+    KEY_REUSED = "key_reused"
     BODY_TIMEOUT = "body_timeout"
     UNAUTHORIZED = "unauthorized"
     BODY_TOO_LARGE = "body_too_large"
@@ -50,7 +52,6 @@ class ErrorCode(StrEnum):
     TIMEOUT = "timeout"
     CHILD_DIED = "child_died"
     ENGINE_FAILED = "engine_failed"
-    NOT_IMPLEMENTED = "not_implemented"
     INTERNAL = "internal"
 
 

@@ -47,11 +47,21 @@ _HIGH_POTENTIAL, _SOME_POTENTIAL, _NOTHING_LEFT = 30.0, 10.0, 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
+class Alternative:
+    """What the picture would probably take in another format at the same look."""
+
+    format: Format
+    size_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """What ``compress`` would probably return for the same picture and recipe.
 
     ``spread_points`` is the standard deviation of the predicted reduction, in percentage points. ``winner`` is the
-    method that is expected to win. ``mode`` and ``bit_depth`` are the picture's as stored.
+    method that is expected to win, empty where the picture is described and its result is not known. ``mode`` and
+    ``bit_depth`` are the picture's as stored. ``alternatives`` are other formats, the smallest first, where somebody
+    asked for them.
     """
 
     format: Format
@@ -65,11 +75,17 @@ class Estimate:
     strategy: Strategy
     winner: str
     spread_points: float
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def reduction_percent(self) -> float:
         """How much smaller the result would be, in per cent of the original."""
         return 100.0 * (1 - self.optimized_bytes / self.original_bytes) if self.original_bytes else 0.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it predicts anything, beside describing the picture."""
+        return bool(self.winner)
 
     @property
     def potential(self) -> Level:

@@ -1,185 +1,192 @@
-"""The promises a result must keep, checked on the decoded bytes before anyone sees them."""
+"""The promises a result must keep: a column of named checks on its decoded bytes, before anyone sees them."""
 
 from __future__ import annotations
 
-from itertools import zip_longest
-
-import numpy as np
+from collections.abc import Callable
+from functools import partial
 
 from pixlean.domain.errors import PixleanError
-from pixlean.domain.formats import Format
-from pixlean.domain.image import ImageInfo
+from pixlean.domain.formats import still_of
 from pixlean.domain.limits import Limits
-from pixlean.domain.plan import Trial
-from pixlean.domain.recipe import Recipe
+from pixlean.domain.recipe import Keep
+from pixlean.engine.claim import Claim
+from pixlean.engine.eyes import all_alike
+from pixlean.engine.looks import same_look, same_to_other_eyes, wanted_look, wanted_to_other_eyes
+from pixlean.engine.pick import Candidate
+from pixlean.engine.plan import Plan
 from pixlean.engine.probe import probe
-from pixlean.engine.registry import codec_for
+from pixlean.engine.registry import writes_of
+from pixlean.engine.search import minimum_bytes
+from pixlean.engine.trials import attempt
 from pixlean.imaging.colour import is_srgb
 from pixlean.imaging.contract import Source
-from pixlean.imaging.perception import Judge
-from pixlean.imaging.pixels import Array, Picture, same_pixels, to_rgba8
 
-# Below this SSIMULACRA2 a result is not a compressed picture but a wrong one, whatever the quality asked for.
-_WRONG_PICTURE_SCORE = -40.0
-
-
-def original_is_clean(info: ImageInfo, recipe: Recipe) -> bool:
-    """Whether the input itself may be returned: nothing dangerous, nothing private that was to go."""
-    return not info.dangerous and not (recipe.strip_metadata and info.metadata)
+# Smaller frames may come out alike in formats whose encoders join what is alike.
+_LEAST_VISIBLE_PX = 16
+# Formats count time in tenths, hundredths or thousandths of a second: what rounding a frame may cost.
+_ROUNDING_MS = 10
 
 
-def broken_promise(source: Source, made: bytes, trial: Trial, recipe: Recipe) -> tuple[str | None, float | None]:
-    """The first promise that ``made`` breaks, or ``None``; and its SSIMULACRA2 where it was computed."""
-    before = source.info
+Promise = Callable[[Claim], str | None]
+
+
+def broken_promise(source: Source, plan: Plan, candidate: Candidate) -> tuple[str | None, float | None]:
+    """The first promise that a candidate breaks, or ``None``; and its SSIMULACRA2 where it is known."""
+    judged, failed, _ = attempt(partial(_judged, source, plan, candidate))
+    return judged or (f"could not be compared: {failed}", candidate.score)
+
+
+def _judged(source: Source, plan: Plan, candidate: Candidate) -> tuple[str | None, float | None]:
     try:
-        after = probe(made, Limits(max_chunks=1_000_000, max_jpeg_scans=10_000))
+        after = probe(candidate.data, Limits(max_chunks=1_000_000, max_jpeg_scans=10_000))
+        claim = Claim(source, plan, candidate, after)
+        column = OWN_FILE if candidate.is_untouched else NEW_PIXELS
+        said = next((said for promise in column if (said := promise(claim)) is not None), None)
     except PixleanError as error:
-        return f"the result's header is not valid: {error.message}", None
-    said = _header_promise(before, after, trial, recipe)
-    if said:
-        return said, None
-    if before.format in (Format.SVG, Format.SVGZ):
-        return None, None  # the codec rendered and compared already, and sanitised its own result
-    return _pixel_promise(source, made, trial)
+        return f"the result does not decode: {error.message}", candidate.score
+    return said, claim.seen[1] if candidate.is_untouched and said is None else candidate.score
 
 
-def broken_rendering(
-    picture: Picture, made: bytes, target: Format, score: float | None
-) -> tuple[str | None, float | None]:
-    """What is wrong with an encoded picture, or ``None``; and its score, where it is known."""
-    try:
-        after = probe(made, Limits(max_chunks=1_000_000, max_jpeg_scans=10_000))
-        shown = list(codec_for(after.format).frames(made))
-    except PixleanError as error:
-        return f"it does not decode: {error.message}", score
-    if after.format is not target and not (target is Format.PNG and after.format is Format.APNG):
-        return "another format", score
-    if after.displayed_px != picture.size_px:
-        return "another size", score
-    # Encoders join frames that are alike, so only a lost animation is a fault.
-    visible = min(picture.size_px) >= 16
-    if len(picture.frames) > 1 and len(shown) < 2 and visible and not _all_alike(picture.frames):
-        return "a still in place of an animation", score
-    # Low qualities may take more colour from small pictures than a re-encode in the same format ever may.
-    said = _means_differ(picture.first, shown[0], most=70.0) if target is not Format.GIF else None
-    return said, score
+def never_larger(claim: Claim) -> str | None:
+    """A picture that must be rewritten for somebody's safety may grow."""
+    larger = len(claim.candidate.data) > len(claim.source.data)
+    excused = claim.before.dangerous or claim.before.must_rewrite
+    return "larger than the original" if larger and not excused else None
 
 
-def _all_alike(frames: tuple[Array, ...]) -> bool:
-    return all(np.array_equal(frames[0], frame) for frame in frames[1:])
+def within_max_reduction(claim: Claim) -> str | None:
+    """Where the original may not stay, private data goes whatever that saves."""
+    least = minimum_bytes(len(claim.source.data), claim.plan.recipe.max_reduction)
+    return "over max_reduction" if claim.plan.may_stay and len(claim.candidate.data) < least else None
 
 
-def _header_promise(before: ImageInfo, after: ImageInfo, trial: Trial, recipe: Recipe) -> str | None:
-    still_format = {before.format, after.format} == {Format.PNG, Format.APNG} and before.frames == 1
-    if after.format is not before.format and not still_format:
-        return "another format"
-    upright = getattr(codec_for(before.format), "UPRIGHT", False)
-    if not upright and before.orientation != after.orientation:
-        return "another orientation"
-    if before.displayed_px != after.displayed_px:
-        return "another size"
-    if (before.frames, before.pages) != (after.frames, after.pages):
-        return "another number of frames or pages"
-    if before.durations_ms != after.durations_ms:
-        return "other frame durations"
-    if (before.loop_count or 0) != (after.loop_count or 0) or (before.loop_count is None) != (after.loop_count is None):
-        return "another loop count"
-    if recipe.strip_metadata and after.metadata:
-        return f"still has {', '.join(sorted(after.metadata))}"
-    if not recipe.strip_metadata and before.metadata - after.metadata - {"thumbnail"}:
-        return f"lost {', '.join(sorted(before.metadata - after.metadata))}"
-    if before.icc and after.icc != before.icc and not (after.icc is None and is_srgb(before.icc)):
-        return "lost its colour profile"
-    if before.bit_depth > 8 and after.bit_depth != before.bit_depth:
-        return "another bit depth"
-    if after.dangerous:
-        return "still dangerous"
-    return None
+def same_format(claim: Claim) -> str | None:
+    """An animation of one frame may become a still."""
+    before, after = claim.before, claim.after
+    stilled = before.frames == 1 and still_of(before.format) is still_of(after.format)
+    return None if after.format is before.format or stilled else "another format"
 
 
-def _pixel_promise(source: Source, made: bytes, trial: Trial) -> tuple[str | None, float | None]:
-    codec = codec_for(source.info.format)
-    preview = getattr(codec, "preview", None)
-    kept = source.__dict__.get("picture")
-    if preview is not None and kept is not None and not trial.lossless and trial.floor_score is None:
-        try:
-            return _means_differ(*_same_extent(kept.first, preview(made))), None
-        except PixleanError as error:
-            return f"the result does not decode: {error.message}", None
-    worst: float | None = None
-    originals = kept.frames if kept is not None else codec.frames(source.data)
-    number = 0
-    try:
-        for left, right in zip_longest(originals, codec.frames(made)):
-            if left is None or right is None:
-                return "another number of decoded frames", worst
-            if trial.lossless:
-                if not same_pixels(left, right):
-                    return "pixels changed in a lossless method", worst
-            elif number % _step(source.info.frames) == 0:
-                said = _looks_wrong(left, right)
-                if said:
-                    return said, worst
-                if trial.floor_score is not None:
-                    score = _score(left, right)
-                    worst = score if worst is None else min(worst, score)
-                    if worst < trial.floor_score:
-                        return f"scores {worst:.1f}, below {trial.floor_score:.0f}", worst
-            number += 1
-    except PixleanError as error:
-        return f"the result does not decode: {error.message}", worst
-    return None, worst
+def wanted_format(claim: Claim) -> str | None:
+    """What was asked for, or its moving kind."""
+    return None if still_of(claim.after.format) is claim.candidate.format else "another format"
 
 
-def _step(frames: int) -> int:
-    """Every frame of short animations is looked at closely, every n-th of long ones."""
-    return max(1, frames // 12)
+def same_orientation(claim: Claim) -> str | None:
+    """Codecs whose decoder turns pictures may write them upright."""
+    kept = claim.source.codec.upright or claim.before.orientation == claim.after.orientation
+    return None if kept else "another orientation"
 
 
-def _looks_wrong(left: Array, right: Array) -> str | None:
-    """A cheap check that nothing went grossly wrong: alpha, size and 16x16 means of both pictures."""
-    if left.shape[:2] != right.shape[:2]:
-        return "another size of a decoded frame"
-    if left.dtype != right.dtype and np.uint16 in (left.dtype, right.dtype):
-        return "another depth of a decoded frame"
-    return _means_differ(left, right)
+def same_size(claim: Claim) -> str | None:
+    """As a viewer shows it."""
+    return None if claim.before.displayed_px == claim.after.displayed_px else "another size"
 
 
-def _same_extent(whole: Array, scaled: Array) -> tuple[Array, Array]:
-    """``whole`` padded to the blocks that a scaled decode counts as whole ones, so that both cover the same area."""
-    import cv2
-
-    rows, columns = (scaled.shape[side] * -(-whole.shape[side] // scaled.shape[side]) for side in (0, 1))
-    padded = cv2.copyMakeBorder(
-        whole, 0, rows - whole.shape[0], 0, columns - whole.shape[1], cv2.BORDER_REPLICATE
-    )  # as encoders pad
-    return padded, scaled
+def wanted_size(claim: Claim) -> str | None:
+    """As the edits made it."""
+    return None if claim.after.displayed_px == claim.picture.size_px else "another size"
 
 
-def _means_differ(left: Array, right: Array, most: float = 40.0) -> str | None:
-    if left.shape[2:] != right.shape[2:]:
-        left, right = to_rgba8(left), to_rgba8(right)
-    # Regions of eight pixels a side at least: what happens within one is the encoder's business.
-    grid = tuple(max(1, min(16, left.shape[side] // 8)) for side in (1, 0))
-    means = [_region_means(shown, (grid[0], grid[1])) for shown in (left, right)]
-    worst = float(np.abs(means[0] - means[1]).max())
-    return f"a region is off by {worst:.0f} of 255" if worst > most else None
+def same_frames(claim: Claim) -> str | None:
+    """Frames and pages, counted."""
+    before, after = claim.before, claim.after
+    return None if (before.frames, before.pages) == (after.frames, after.pages) else "another number of frames or pages"
 
 
-def _region_means(frame: Array, side: tuple[int, int]) -> Array:
-    """Means of a grid of regions on 0-255; colour counts as much as it is visible."""
-    import cv2
-
-    values = np.ascontiguousarray(frame)
-    scale = 255.0 / 65535.0 if frame.dtype == np.uint16 else 1.0
-    if values.ndim == 3 and values.shape[2] == 4:
-        values = values.astype(np.float32) * scale
-        values[..., :3] *= values[..., 3:] / 255.0
-        scale = 1.0
-    return np.asarray(cv2.resize(values, side, interpolation=cv2.INTER_AREA), np.float32) * scale
+def still_moves(claim: Claim) -> str | None:
+    """Encoders join frames that are alike, so only a lost animation is a fault."""
+    picture = claim.picture
+    if len(picture.frames) < 2 or len(claim.shown) >= 2 or min(picture.size_px) < _LEAST_VISIBLE_PX:
+        return None
+    return None if all_alike(picture.frames) else "a still in place of an animation"
 
 
-def _score(left: Array, right: Array) -> float:
-    if left.dtype == np.uint16 and int(left.max()) < 4096:
-        return 100.0
-    return Judge((left,)).score((right,))
+def same_durations(claim: Claim) -> str | None:
+    """Of every frame."""
+    return None if claim.before.durations_ms == claim.after.durations_ms else "other frame durations"
+
+
+def same_time(claim: Claim) -> str | None:
+    """An animation takes as long as before, whatever frames were joined."""
+    wanted, told = claim.picture.durations_ms, claim.after.durations_ms
+    if not wanted or len(told) < 2:
+        return None
+    return None if abs(sum(told) - sum(wanted)) <= _ROUNDING_MS * (len(wanted) + 1) else "another time"
+
+
+def same_plays(claim: Claim) -> str | None:
+    """How often an animation plays; that a file says nothing is a fact too."""
+    before, after = claim.before.loop_count, claim.after.loop_count
+    return None if before == after else "another loop count"
+
+
+def wanted_plays(claim: Claim) -> str | None:
+    """How often an animation is shown, whatever each format counts."""
+    wanted, told = claim.picture.plays, claim.after.plays
+    able = writes_of(claim.candidate.format).abilities.plays
+    return (
+        "another number of plays" if able and wanted is not None and len(claim.shown) > 1 and told != wanted else None
+    )
+
+
+def private_is_gone(claim: Claim) -> str | None:
+    """Nothing private is left but what was asked for."""
+    if not claim.plan.recipe.strip_metadata or not claim.after.metadata:
+        return None
+    left = claim.after.metadata - _allowed(claim)
+    return f"still has {', '.join(sorted(left))}" if left else None
+
+
+def _allowed(claim: Claim) -> frozenset[str]:
+    """Targets are written with what of the EXIF may stay; to untouched files it is added once they are chosen."""
+    keep = claim.plan.recipe.keep
+    if claim.candidate.is_untouched or not keep:
+        return frozenset()
+    return frozenset({"exif", "gps"} if Keep.LOCATION in keep else {"exif"})
+
+
+def wanted_is_kept(claim: Claim) -> str | None:
+    """Metadata that was not to go; a thumbnail may be out of date and go."""
+    lost = claim.before.metadata - claim.after.metadata
+    if claim.plan.recipe.strip_metadata or not lost - {"thumbnail"}:
+        return None
+    return f"lost {', '.join(sorted(lost))}"
+
+
+def same_profile(claim: Claim) -> str | None:
+    """The colour profile; one that means sRGB may go."""
+    before, after = claim.before.icc, claim.after.icc
+    return None if not before or after == before or (after is None and is_srgb(before)) else "lost its colour profile"
+
+
+def same_depth(claim: Claim) -> str | None:
+    """Of more than 8 bits."""
+    before, after = claim.before.bit_depth, claim.after.bit_depth
+    return None if before <= 8 or after == before else "another bit depth"
+
+
+def wanted_depth(claim: Claim) -> str | None:
+    """A picture that came to the encoder with more than 8 bits still has more than 8."""
+    deep = claim.picture.first.itemsize > 1
+    return "another bit depth" if deep and claim.after.bit_depth <= 8 else None
+
+
+def nothing_dangerous(claim: Claim) -> str | None:
+    """Nothing that runs or loads."""
+    return "still dangerous" if claim.after.dangerous else None
+
+
+# What the source's own file, made smaller, promises.
+OWN_FILE: tuple[Promise, ...] = (
+    never_larger, within_max_reduction, same_format, same_orientation, same_size, same_frames, same_durations,
+    same_plays, private_is_gone, wanted_is_kept, same_profile, same_depth, nothing_dangerous, same_look,
+    same_to_other_eyes,
+)  # fmt: skip
+# What new pixels promise. They drop: never_larger and within_max_reduction (another format may need more bytes; the
+# encoder was held to the reduction), same_orientation (turned upright), same_profile (converted to sRGB),
+# wanted_is_kept (EXIF travels where the target has a place for it).
+NEW_PIXELS: tuple[Promise, ...] = (
+    wanted_format, wanted_size, still_moves, same_time, wanted_plays, private_is_gone, wanted_depth, nothing_dangerous,
+    wanted_look, wanted_to_other_eyes,
+)  # fmt: skip

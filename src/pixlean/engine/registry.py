@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import import_module
-from typing import cast
 
-from pixlean.domain.encoding import Encoding
+from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
-from pixlean.imaging.contract import Codec
-from pixlean.imaging.pixels import Picture
+from pixlean.imaging.contract import Codec, Writes
 
 _MODULES: dict[Format, str] = {
     Format.PNG: "png",
@@ -29,11 +26,15 @@ _MODULES: dict[Format, str] = {
 }
 
 
-def codec_for(file_format: Format) -> Codec:
+def codec_for(name: Format) -> Codec:
     """The codec of a format; imported on first use, since some take long to load."""
-    return cast(Codec, import_module(f"pixlean.codecs.{_MODULES[file_format]}"))
+    codec: Codec = import_module(f"pixlean.codecs.{_MODULES[name]}").CODEC
+    return codec
 
 
-def encoder_for(file_format: Format) -> Callable[[Picture, Encoding], bytes]:
-    """How new pictures are written in a format; only some codecs write them."""
-    return cast(Callable[[Picture, Encoding], bytes], codec_for(file_format).encode)  # type: ignore[attr-defined]
+def writes_of(name: Format) -> Writes:
+    """How new pictures are written in a format. Raises ``InvalidRequest`` where they are not."""
+    writes = codec_for(name).writes
+    if writes is None:
+        raise InvalidRequest(f"{name} is not written")
+    return writes

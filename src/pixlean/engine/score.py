@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from pixlean.domain.edits import NO_EDITS
-from pixlean.engine.probe import probe
-from pixlean.engine.registry import codec_for
+from pixlean.engine.probe import open_source
 from pixlean.imaging.edit import as_8_bit, edited
 from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import Picture
@@ -20,6 +19,5 @@ def score(original: bytes, other: bytes) -> float:
 
 
 def _shown(data: bytes) -> Picture:
-    info = probe(data)
-    codec = codec_for(info.format)
-    return edited(codec, data, info, NO_EDITS, upright=bool(getattr(codec, "UPRIGHT", False)))
+    source = open_source(data)
+    return edited(source.codec, data, source.info, NO_EDITS)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from pixlean.imaging.worth import Curve
+
 
 def largest_under(
     encode: Callable[[float], bytes], *, low: float, high: float, at_least_bytes: int, tries: int = 7
@@ -30,9 +32,6 @@ def largest_under(
         else:
             low = value
     return best
-
-
-Curve = tuple[tuple[float, float], ...]
 
 
 def follow(curve: Curve, at: float) -> float:
@@ -128,3 +127,10 @@ def highest_under(
             break
     obeying = [each for each in seen if seen[each] <= most_bytes]
     return (max(obeying), seen[max(obeying)]) if obeying else None
+
+
+def minimum_bytes(original_bytes: int, max_reduction: float | None) -> int:
+    """The size below which a result would exceed ``max_reduction`` per cent."""
+    if max_reduction is None:
+        return 0
+    return -int(-(original_bytes * (100 - max_reduction) / 100) // 1)

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pixlean.domain.errors import BadImage
 from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
+from pixlean.imaging.boxes import Box, boxes
 from pixlean.imaging.metadata import read_exif
+from pixlean.imaging.sequence import probe_sequence
 
 _CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"iprp", b"ipco", b"dinf"}
 # Colour that an 8-bit sRGB encode keeps: BT.709 or unspecified primaries with an SDR transfer (ISO/IEC 23091-2).
 _PLAIN_PRIMARIES, _PLAIN_TRANSFERS = {1, 2}, {1, 2, 6, 13}
-
-
-@dataclass(frozen=True)
-class Box:
-    """A box: its type and where its body lies in the file."""
-
-    kind: bytes
-    start: int
-    end: int
 
 
 @dataclass
@@ -38,24 +30,6 @@ class _Items:
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
     used: dict[int, list[int]] = field(default_factory=dict)
     references: list[tuple[bytes, int, tuple[int, ...]]] = field(default_factory=list)
-
-
-def boxes(data: bytes, start: int, end: int, limits: Limits) -> Iterator[Box]:
-    """The boxes between two offsets. Raises ``BadImage`` where one does not fit."""
-    count = 0
-    while start + 8 <= end:
-        size, kind = int.from_bytes(data[start : start + 4], "big"), data[start + 4 : start + 8]
-        body = start + 8
-        if size == 1:
-            size, body = int.from_bytes(data[start + 8 : start + 16], "big"), start + 16
-        elif size == 0:
-            size = end - start
-        if size < body - start or start + size > end:
-            raise BadImage(f"the file ends inside its {kind!r} box")
-        count += 1
-        limits.check("max_chunks", count)
-        yield Box(kind, body, start + size)
-        start += size
 
 
 def _read_meta(data: bytes, meta: Box, limits: Limits) -> _Items:
@@ -171,21 +145,32 @@ def _top(data: bytes, limits: Limits) -> dict[bytes, Box]:
     return found
 
 
-def probe(data: bytes, limits: Limits, file_format: Format) -> ImageInfo:
-    """What the boxes say about the primary picture or the sequence."""
+def probe(data: bytes, limits: Limits, file_format: Format, *, shows_aperture: bool) -> ImageInfo:
+    """What the boxes say about the primary picture or the sequence.
+
+    ``shows_aperture`` where the format's decoder shows the clean aperture of ``clap`` and nothing beside it; else only
+    one that begins at the first pixel counts, as in browsers.
+    """
     try:
         top = _top(data, limits)
         if b"meta" not in top:
             if b"moov" in top:
-                return _probe_sequence(data, top, limits, file_format, None)
+                return probe_sequence(
+                    data, top[b"moov"], limits, ImageInfo(format=file_format, width_px=1, height_px=1, mode="RGB")
+                )
             raise BadImage("the file has no picture description")
         items = _read_meta(data, top[b"meta"], limits)
-        info = _probe_primary(data, items, limits, file_format)
+        info = _probe_primary(data, items, limits, file_format, shows_aperture=shows_aperture)
         if b"moov" in top and data[8:12] in (b"avis", b"msf1", b"hevc", b"hevx"):
-            return _probe_sequence(data, top, limits, file_format, info)
+            return probe_sequence(data, top[b"moov"], limits, info)
         return info
     except (struct.error, IndexError, ValueError, OverflowError) as error:
         raise BadImage("the file's boxes are not valid") from error
+
+
+def _is_alpha(body: bytes) -> bool:
+    """Whether an auxiliary picture is an alpha plane, by MIAF's name for it or HEVC's (ISO/IEC 23008-12, 10.1.2)."""
+    return b"auxid:1\0" in body + b"\0" or b"alpha" in body
 
 
 def _clean_aperture(body: bytes, width: int, height: int) -> tuple[int, int]:
@@ -197,7 +182,19 @@ def _clean_aperture(body: bytes, width: int, height: int) -> tuple[int, int]:
     return sides if 0 < sides[0] <= width and 0 < sides[1] <= height else (width, height)
 
 
-def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Format) -> ImageInfo:
+def _is_at_origin(body: bytes, width: int, height: int) -> bool:
+    """Whether an aperture begins at the picture's first pixel: the only one that every browser shows."""
+    over_width, under_width, over_height, under_height, *offsets = struct.unpack_from(">IIIIiIiI", body)
+    if not under_width or not under_height or not offsets[1] or not offsets[3]:
+        return False
+    left = offsets[0] / offsets[1] + (width - over_width / under_width) / 2
+    top = offsets[2] / offsets[3] + (height - over_height / under_height) / 2
+    return left == 0 and top == 0
+
+
+def _probe_primary(
+    data: bytes, items: _Items, limits: Limits, file_format: Format, *, shows_aperture: bool
+) -> ImageInfo:
     if _in_circle(items):
         raise BadImage("the file's pictures are made of each other")
     owned = _properties_of(items, items.primary)
@@ -208,20 +205,18 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
         raise BadImage("the picture is empty")
     depth = _depth_of(owned, items)
     limits.check_picture(width, height, bytes_per_pixel=4 if depth == 8 else 8)
-    keep: set[str] = set()
+    untouchable: set[str] = set()
     if b"clap" in owned:
-        keep.add("crop")
-        if file_format is Format.HEIC:  # its decoder shows the clean aperture; AVIF's does not
+        # A decoder that shows the aperture gives the encoder just that; what lies outside is padding or hidden anyway.
+        if not shows_aperture:
+            untouchable.add("crop")
+        if shows_aperture or _is_at_origin(owned[b"clap"][0], width, height):
             width, height = _clean_aperture(owned[b"clap"][0], width, height)
-    aux = {kind for kind, body in items.properties if kind == b"auxC" and b"alpha" not in body}
-    if aux or b"tmap" in items.kinds.values() or any(kind == b"prem" for kind, _, _ in items.references):
-        keep.add("auxiliary")
-    if len(_masters(items)) > 1:
-        keep.add("collection")
+    untouchable |= _companions(items)
     icc, cicp = _colour_of(owned)
     limits.check("max_icc_bytes", len(icc or b""))
     if cicp is not None and (cicp[0] not in _PLAIN_PRIMARIES or cicp[1] not in _PLAIN_TRANSFERS):
-        keep.add("cicp")
+        untouchable.add("cicp")
     turned, orientation = _turn_of(owned)
     kinds: set[str] = set()
     for item in _private_items(items):
@@ -232,7 +227,7 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
             kinds |= read_exif(payload[4 + int.from_bytes(payload[:4], "big") :] if len(payload) > 8 else b"")[1]
         else:
             kinds |= {"xmp", "gps"} if b"exif:GPS" in payload else {"xmp"}
-    alpha = any(kind == b"auxC" and b"alpha" in body for kind, body in items.properties)
+    alpha = any(kind == b"auxC" and _is_alpha(body) for kind, body in items.properties)
     mono = any(body[4:5] == b"\x01" for body in owned.get(b"pixi", []))
     return ImageInfo(
         format=file_format,
@@ -244,9 +239,16 @@ def _probe_primary(data: bytes, items: _Items, limits: Limits, file_format: Form
         has_alpha=alpha,
         icc=icc,
         metadata=frozenset(kinds),
-        keep=frozenset(keep),
+        untouchable=frozenset(untouchable),
         cicp=cicp,
     )
+
+
+def _companions(items: _Items) -> set[str]:
+    """Pictures beside the primary one that no encoder here writes: depth and gain maps, several masters."""
+    others = any(kind == b"auxC" and not _is_alpha(body) for kind, body in items.properties)
+    mapped = b"tmap" in items.kinds.values() or any(kind == b"prem" for kind, _, _ in items.references)
+    return ({"auxiliary"} if others or mapped else set()) | ({"collection"} if len(_masters(items)) > 1 else set())
 
 
 def _in_circle(items: _Items) -> bool:
@@ -326,48 +328,6 @@ def _item_bytes(data: bytes, items: _Items, item: int, limits: Limits) -> bytes:
     extents = items.extents.get(item, [])
     limits.check("max_text_bytes", sum(length for _, length in extents))
     return b"".join(data[offset : offset + length] for offset, length in extents)
-
-
-def _find(data: bytes, box: Box, path: tuple[bytes, ...], limits: Limits, depth: int = 0) -> Box | None:
-    limits.check("max_box_depth", depth)
-    for inner in boxes(data, box.start, box.end, limits):
-        if inner.kind == path[0]:
-            return inner if len(path) == 1 else _find(data, inner, path[1:], limits, depth + 1)
-    return None
-
-
-def _probe_sequence(
-    data: bytes, top: dict[bytes, Box], limits: Limits, file_format: Format, still: ImageInfo | None
-) -> ImageInfo:
-    sizes = _find(data, top[b"moov"], (b"trak", b"mdia", b"minf", b"stbl", b"stsz"), limits)
-    times = _find(data, top[b"moov"], (b"trak", b"mdia", b"minf", b"stbl", b"stts"), limits)
-    head = _find(data, top[b"moov"], (b"trak", b"mdia", b"mdhd"), limits)
-    track = _find(data, top[b"moov"], (b"trak", b"tkhd"), limits)
-    if sizes is None or times is None or head is None or track is None:
-        raise BadImage("the sequence has no track")
-    count = int.from_bytes(data[sizes.start + 8 : sizes.start + 12], "big")
-    limits.check("max_frames", count)
-    scale = int.from_bytes(data[head.start + (20 if data[head.start] else 12) :][:4], "big") or 1000
-    durations: list[int] = []
-    for at in range(times.start + 8, times.end - 7, 8):
-        number, delta = struct.unpack_from(">II", data, at)
-        durations += [round(1000 * delta / scale)] * min(number, limits.max_frames)
-        limits.check("max_frames", len(durations))
-    width, height = (size >> 16 for size in struct.unpack(">II", data[track.end - 8 : track.end]))
-    if not width or not height:
-        raise BadImage("the sequence's track is empty")
-    limits.check_picture(width, height, frames=max(1, count))
-    base = still or ImageInfo(format=file_format, width_px=width, height_px=height, mode="RGB")
-    from dataclasses import replace
-
-    return replace(
-        base,
-        width_px=width,
-        height_px=height,
-        frames=max(1, count),
-        durations_ms=tuple(durations),
-        keep=base.keep | {"sequence"},
-    )
 
 
 def strip(data: bytes) -> bytes:

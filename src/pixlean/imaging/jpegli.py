@@ -14,7 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pixlean.domain.errors import LimitExceeded
+
 _LIBJPEG_62 = 62
+# libjpeg's own, a little less than the format's (jmorecfg.h, JPEG_MAX_DIMENSION).
+MOST_SIDE_PX = 65_500
 _COMPRESS_BYTES, _DECOMPRESS_BYTES = 520, 632  # sizeof the libjpeg 6.2 structs on 64-bit Linux
 _GREY, _RGB = 1, 2
 
@@ -114,7 +118,15 @@ def quality_to_distance(quality: float) -> float:
 
 
 def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "420", progressive: bool = False) -> bytes:
-    """Encode grey (rows, columns) or RGB (rows, columns, 3) pixels; ``distance`` 1.0 is about quality 90."""
+    """Encode grey (rows, columns) or RGB (rows, columns, 3) pixels; ``distance`` 1.0 is about quality 90.
+
+    Raises ``LimitExceeded`` where a side is longer than the library takes, which would end the process.
+    """
+    if max(pixels.shape[:2]) > MOST_SIDE_PX:
+        raise LimitExceeded(
+            f"jpeg holds at most {MOST_SIDE_PX} pixels a side",
+            facts={"limit": MOST_SIDE_PX, "value": max(pixels.shape)},
+        )
     ffi, lib, _ = _library()
     rows, columns = pixels.shape[:2]
     channels = 1 if pixels.ndim == 2 else 3
@@ -135,6 +147,22 @@ def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "42
     lines = ffi.new("unsigned char *[]", [base + row * stride for row in range(rows)])
     lib.jpegli_write_scanlines(handle, lines, rows)
     return _finish(handle, out, size)
+
+
+@lru_cache(maxsize=64)
+def tables(distance: float, subsampling: str) -> tuple[NDArray[np.uint16], ...]:
+    """The quantisation tables of Y, Cb and Cr that ``encode`` would take, 64 steps each in zigzag order."""
+    data = encode(np.zeros((16, 16, 3), np.uint8), distance=distance, subsampling=subsampling)
+    found: dict[int, NDArray[np.uint16]] = {}
+    at = 2
+    while (marker := data[at + 1]) not in (0xC0, 0xC1, 0xC2):
+        place, end = at + 4, at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+        while marker == 0xDB and place < end:  # DQT (ITU-T T.81, B.2.4.1)
+            kind = np.dtype(">u2" if data[place] >> 4 else "u1")
+            found[data[place] & 15] = np.frombuffer(data, kind, 64, place + 1).astype(np.uint16)
+            place += 1 + 64 * kind.itemsize
+        at = end
+    return tuple(found[data[at + 12 + 3 * index]] for index in range(data[at + 9]))
 
 
 def transcode(data: bytes, *, progressive: bool) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import glob
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -46,6 +47,7 @@ void *JxlEncoderFrameSettingsCreate(void *, void *); int JxlEncoderFrameSettings
 int JxlEncoderSetFrameDistance(void *, float); int JxlEncoderSetFrameLossless(void *, int);
 int JxlEncoderAddImageFrame(void *, const PixelFormat *, const void *, size_t); void JxlEncoderCloseInput(void *);
 int JxlEncoderProcessOutput(void *, uint8_t **, size_t *);
+void JxlEncoderInitFrameHeader(FrameHeader *); int JxlEncoderSetFrameHeader(void *, const FrameHeader *);
 """
 _SUCCESS, _NEED_MORE_OUTPUT = 0, 2
 _BASIC_INFO, _COLOR_ENCODING, _FRAME, _FULL_IMAGE = 0x40, 0x100, 0x400, 0x1000
@@ -190,12 +192,24 @@ def decode(data: bytes, *, bits: int, channels: int) -> tuple[list[NDArray[np.ge
     return frames, icc
 
 
+@dataclass(frozen=True, kw_only=True)
+class Motion:
+    """How long each frame is shown, and how often all of them: 0 for ever."""
+
+    durations_ms: tuple[int, ...]
+    plays: int = 0
+
+
 def encode(
-    pixels: NDArray[np.generic], *, distance: float, effort: int, bits: int, icc: bytes | None, lossless: bool = False
-) -> bytes:
-    """Encode grey, grey+alpha, RGB or RGBA pixels (uint8 or uint16); sRGB where no profile is given."""
+    frames: Sequence[NDArray[np.generic]], *, distance: float, effort: int, bits: int, icc: bytes | None,
+    lossless: bool = False, motion: Motion | None = None,
+) -> bytes:  # fmt: skip
+    """Encode frames of grey, grey+alpha, RGB or RGBA (uint8 or uint16); sRGB where no profile is given.
+
+    Several frames need their ``motion``.
+    """
     ffi, lib = _library()
-    rows, columns, channels = pixels.shape
+    rows, columns, channels = frames[0].shape
     encoder = ffi.gc(lib.JxlEncoderCreate(ffi.NULL), lib.JxlEncoderDestroy)
     info = ffi.new("BasicInfo *")
     lib.JxlEncoderInitBasicInfo(info)
@@ -204,6 +218,9 @@ def encode(
     if channels in (2, 4):
         info.num_extra_channels, info.alpha_bits = 1, bits
     info.uses_original_profile = 1 if lossless else 0
+    if motion is not None:
+        info.have_animation, info.tps_numerator, info.tps_denominator = 1, 1000, 1
+        info.num_loops = motion.plays
     _must(lib.JxlEncoderSetBasicInfo(encoder, info))
     if icc:
         _must(lib.JxlEncoderSetICCProfile(encoder, icc, len(icc)))
@@ -217,9 +234,15 @@ def encode(
         lib.JxlEncoderSetFrameLossless(settings, 1)
     else:
         lib.JxlEncoderSetFrameDistance(settings, distance)
-    layout = ffi.new("PixelFormat *", [channels, _UINT8 if pixels.dtype == np.uint8 else _UINT16, 0, 0])
-    pixels = np.ascontiguousarray(pixels)
-    _must(lib.JxlEncoderAddImageFrame(settings, layout, ffi.from_buffer(pixels), pixels.nbytes))
+    layout = ffi.new("PixelFormat *", [channels, _UINT8 if frames[0].dtype == np.uint8 else _UINT16, 0, 0])
+    for number, frame in enumerate(frames):
+        if motion is not None:
+            head = ffi.new("FrameHeader *")
+            lib.JxlEncoderInitFrameHeader(head)
+            head.duration = max(1, motion.durations_ms[number])  # what lasts no time is joined with the next one
+            _must(lib.JxlEncoderSetFrameHeader(settings, head))
+        pixels = np.ascontiguousarray(frame)
+        _must(lib.JxlEncoderAddImageFrame(settings, layout, ffi.from_buffer(pixels), pixels.nbytes))
     lib.JxlEncoderCloseInput(encoder)
     return _output(ffi, lib, encoder)
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import html
-import io
 import re
 import struct
 from collections.abc import Collection
+from dataclasses import dataclass, replace
 
-from pixlean.domain.formats import Format
-from pixlean.domain.image import ImageInfo
+from pixlean.domain.errors import BadImage, PixleanError
+from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Keep
+from pixlean.imaging import tiffile
+from pixlean.imaging.pixels import open_with_pillow
+from pixlean.imaging.tiffile import Directory, Tag
 
 ORIENTATION_TAG = 0x0112
-_GPS_TAG, _EXIF_TAG = 0x8825, 0x8769
+_GPS_POINTER = 0x8825
 
 
 def exif_body(payload: bytes) -> bytes:
@@ -44,7 +47,7 @@ def read_exif(payload: bytes) -> tuple[int, frozenset[str]]:
         if tag == ORIENTATION_TAG and kind == 3 and number >= 1:
             value = struct.unpack_from(order + "H", body, at + 8)[0]
             orientation = value if 1 <= value <= 8 else 1
-        elif tag == _GPS_TAG:
+        elif tag == _GPS_POINTER:
             kinds.add("gps")
     return orientation, frozenset(kinds)
 
@@ -60,70 +63,113 @@ def is_only_orientation(payload: bytes) -> bool:
     return any(body == orientation_exif(number).rstrip(b"\0") for number in range(1, 9))
 
 
-def exif_to_carry(data: bytes, info: ImageInfo) -> bytes | None:
-    """The source's EXIF with the orientation made normal, for a result whose pixels are turned; ``None`` without."""
-    from PIL import Image
+@dataclass(frozen=True, kw_only=True)
+class Metadata:
+    """What a file says beside its picture, as bytes: nothing is decoded that might be written again.
 
-    if "exif" not in info.metadata:
-        return None
-    if info.format is Format.HEIC:
-        import pillow_heif
+    ``exif`` is a body without prefix (a TIFF structure), ``iptc`` the records of IIM.
+    """
 
-        pillow_heif.register_heif_opener()
+    exif: bytes = b""
+    xmp: bytes = b""
+    iptc: bytes = b""
+
+
+NOTHING = Metadata()
+
+
+def metadata_by_pillow(data: bytes, pillow_format: str) -> Metadata:
+    """EXIF, XMP and IPTC of a file, by one named Pillow plug-in; nothing where it can't be read."""
     try:
-        exif = Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[info.format]]).getexif()
-        if not exif:
-            return None
-        exif[ORIENTATION_TAG] = 1
-        return exif.tobytes().removeprefix(b"Exif\0\0")
-    except Exception:  # Pillow has many ways to dislike EXIF; a result without it is better than none
-        return None
+        image = open_with_pillow(data, pillow_format)
+    except BadImage:
+        return NOTHING
+    exif, xmp, resources = (image.info.get(name) or b"" for name in ("exif", "xmp", "photoshop"))
+    iptc = resources.get(_IPTC_RESOURCE, b"") if isinstance(resources, dict) else b""
+    return Metadata(
+        exif=exif_body(exif) if isinstance(exif, bytes) else b"",
+        xmp=xmp if isinstance(xmp, bytes) else str(xmp).encode(),
+        iptc=iptc if isinstance(iptc, bytes) else b"",
+    )
 
 
-_COPYRIGHT_TAG, _ORIGINAL_TIME_TAGS, _POSITION_TAGS = 0x8298, (0x9003, 0x9004, 0x9011), range(7)
+def exif_to_carry(metadata: Metadata) -> bytes | None:
+    """The EXIF with the orientation made normal, for a result whose pixels are turned; without its thumbnail."""
+    first = _directory(metadata.exif)
+    return None if first is None or not first.tags else _body(first.with_numbers(ORIENTATION_TAG, (1,), kind=3))
+
+
+_IPTC_RESOURCE = 0x0404
+_GPS_TAG, _EXIF_TAG, _COPYRIGHT_TAG = 0x8825, 0x8769, 0x8298
+_ORIGINAL_TIME_TAGS, _POSITION_TAGS = (0x9003, 0x9004, 0x9011), range(7)
 _XMP_RIGHTS = re.compile(rb"<dc:rights>.*?<rdf:li[^>]*>(.*?)</rdf:li>", re.DOTALL)
 _XMP_CREATED = re.compile(rb"xmp:CreateDate(?:=\"|>)(\d{4})-(\d\d)-(\d\d)T(\d\d:\d\d:\d\d)")
+_ASCII_KIND = 2
 
 
-def selected_exif(data: bytes, info: ImageInfo, keep: Collection[Keep], orientation: int) -> bytes | None:
-    """An EXIF body with the orientation and, of the source's EXIF and XMP, what is to be kept; ``None`` where nothing.
+def selected_exif(metadata: Metadata, keep: Collection[Keep], orientation: int) -> bytes | None:
+    """An EXIF body with the orientation and, of the metadata, what is to be kept; ``None`` where there is none of it.
 
-    Copyright, the time of the original, and the GPS position (EXIF 2.32, tables 4, 8 and 15).
+    Copyright, the time of the original, and the GPS position (EXIF 2.32, tables 4, 8 and 15; IPTC IIM 4, 2:116). Texts
+    travel byte by byte, in whatever encoding they have.
     """
-    from PIL import Image
-
-    if info.format not in _PILLOW_NAMES or not info.metadata:
+    source = _directory(metadata.exif) or Directory("<", {})
+    tags: dict[int, Tag] = {}
+    if Keep.COPYRIGHT in keep:
+        said = source.tags.get(_COPYRIGHT_TAG) or _text_tag(_COPYRIGHT_TAG, _copyright_of(metadata))
+        tags |= {_COPYRIGHT_TAG: said} if said else {}
+    if Keep.CREATION in keep:
+        times = _part(source, _EXIF_TAG, _ORIGINAL_TIME_TAGS)
+        created = _XMP_CREATED.search(metadata.xmp)
+        if not times and created:
+            text = b":".join(created.groups()[:3]) + b" " + created[4]
+            times = {_ORIGINAL_TIME_TAGS[0]: Tag(_ORIGINAL_TIME_TAGS[0], _ASCII_KIND, len(text) + 1, text + b"\0")}
+        tags |= _nested(_EXIF_TAG, times, source.order)
+    if Keep.LOCATION in keep:
+        tags |= _nested(_GPS_TAG, _part(source, _GPS_TAG, _POSITION_TAGS), source.order)
+    if not tags:
         return None
-    made = Image.Exif()
+    return _body(Directory(source.order, tags).with_numbers(ORIENTATION_TAG, (orientation,), kind=3))
+
+
+def _directory(exif: bytes) -> Directory | None:
+    """The first directory of an EXIF body, or ``None`` where it does not hold."""
+    if exif[:2] not in (b"II", b"MM"):
+        return None
     try:
-        image = Image.open(io.BytesIO(data), formats=[_PILLOW_NAMES[info.format]])
-        exif, xmp = image.getexif(), image.info.get("xmp") or b""
-        xmp = xmp if isinstance(xmp, bytes) else str(xmp).encode()
-        if Keep.COPYRIGHT in keep:
-            rights = _XMP_RIGHTS.search(xmp)
-            said = exif.get(_COPYRIGHT_TAG) or (html.unescape(rights[1].decode("utf-8", "replace")) if rights else "")
-            if said:
-                made[_COPYRIGHT_TAG] = said
-        if Keep.CREATION in keep:
-            times = {tag: value for tag, value in exif.get_ifd(_EXIF_TAG).items() if tag in _ORIGINAL_TIME_TAGS}
-            created = _XMP_CREATED.search(xmp)
-            if not times and created:
-                times = {_ORIGINAL_TIME_TAGS[0]: b":".join(created.groups()[:3]).decode() + f" {created[4].decode()}"}
-            if times:
-                made[_EXIF_TAG] = times
-        if Keep.LOCATION in keep:
-            position = {tag: value for tag, value in exif.get_ifd(_GPS_TAG).items() if tag in _POSITION_TAGS}
-            if position:
-                made[_GPS_TAG] = position
-        if not len(made):
-            return None
-        made[ORIENTATION_TAG] = orientation
-        return made.tobytes().removeprefix(b"Exif\0\0")
-    except Exception:  # as above
+        return replace(tiffile.read(exif.ljust(16, b"\0"), Limits())[0], blocks=())
+    except (PixleanError, struct.error):
         return None
 
 
-_PILLOW_NAMES = {
-    Format.JPEG: "JPEG", Format.PNG: "PNG", Format.APNG: "PNG", Format.WEBP: "WEBP", Format.AVIF: "AVIF",
-    Format.HEIC: "HEIF", Format.TIFF: "TIFF",
-}  # fmt: skip
+def _body(directory: Directory) -> bytes:
+    return tiffile.write((directory,))
+
+
+def _part(source: Directory, pointer: int, numbers: Collection[int]) -> dict[int, Tag]:
+    entry = source.tags.get(pointer)
+    below = entry.nested[0].tags if entry is not None and entry.nested else {}
+    return {number: tag for number, tag in below.items() if number in numbers}
+
+
+def _nested(pointer: int, tags: dict[int, Tag], order: str) -> dict[int, Tag]:
+    return {pointer: Tag(pointer, 4, 1, bytes(4), (Directory(order, tags),))} if tags else {}
+
+
+def _text_tag(number: int, text: bytes) -> Tag | None:
+    return Tag(number, _ASCII_KIND, len(text) + 1, text + b"\0") if text else None
+
+
+def _copyright_of(metadata: Metadata) -> bytes:
+    """The rights that XMP or, where it has none, IPTC tells."""
+    rights = _XMP_RIGHTS.search(metadata.xmp)
+    if rights:
+        return html.unescape(rights[1].decode("utf-8", "replace")).encode()
+    at = metadata.iptc.find(b"\x1c\x02\x74")
+    return metadata.iptc[at + 5 : at + 5 + int.from_bytes(metadata.iptc[at + 3 : at + 5], "big")] if at >= 0 else b""
+
+
+def text_directory(page: Directory) -> Directory:
+    """Of a TIFF's own directory what an EXIF body may say too: texts and times, EXIF, GPS; nothing of its pixels."""
+    texts = {270, 271, 272, 305, 306, 315, 316, 33432, 34665, 34853}
+    return Directory(page.order, {number: tag for number, tag in page.tags.items() if number in texts})

@@ -21,13 +21,13 @@ Array = NDArray[Any]
 class Picture:
     """Decoded frames: arrays of (rows, columns) or (rows, columns, channels), uint8, uint16 or float.
 
-    Channels are grey, grey+alpha, RGB, RGBA or CMYK as ``mode`` says. ``icc`` where only decoding tells it (JPEG XL).
+    Channels are grey, grey+alpha, RGB, RGBA or CMYK. ``plays`` is how often an
+    animation is shown, 0 for ever. ``icc`` where only decoding tells it.
     """
 
     frames: tuple[Array, ...]
-    mode: str
     durations_ms: tuple[int, ...] = ()
-    loop_count: int | None = None
+    plays: int | None = None
     icc: bytes | None = None
 
     @property
@@ -85,6 +85,11 @@ def as_rgb_array(image: Image.Image) -> Array:
     return np.asarray(image.convert("RGBA" if has_alpha(image) else "RGB"))
 
 
+def spread_grey(frame: Array) -> Array:
+    """Grey with alpha as RGBA, of the same depth: many readers know no other alpha. Anything else as it is."""
+    return frame[..., (0, 0, 0, 1)] if frame.ndim == 3 and frame.shape[2] == 2 else frame
+
+
 def to_rgba8(frame: Array) -> NDArray[np.uint8]:
     """Any frame as 8-bit RGBA, for looking at: 16 bit is scaled down, grey is spread."""
     array = frame
@@ -93,8 +98,8 @@ def to_rgba8(frame: Array) -> NDArray[np.uint8]:
     elif array.dtype == np.bool_:
         array = array.astype(np.uint8) * np.uint8(255)
     elif array.dtype != np.uint8:
-        span = float(array.max() - array.min()) or 1.0
-        array = ((array - array.min()) * (255.0 / span)).astype(np.uint8)
+        least, most = float(np.nanmin(array)), float(np.nanmax(array))
+        array = np.nan_to_num((array.astype(np.float64) - least) * (255.0 / ((most - least) or 1.0))).astype(np.uint8)
     if array.ndim == 2:
         array = np.stack([array] * 3, axis=-1)
     channels = array.shape[2]
@@ -117,6 +122,12 @@ def same_pixels(a: Array, b: Array) -> bool:
     left, right = to_rgba8(a), to_rgba8(b)
     visible = left[..., 3:] != 0
     return bool(np.array_equal(left[..., 3], right[..., 3]) and np.array_equal(left * visible, right * visible))
+
+
+def flatness(frame: Array) -> float:
+    """The share of pixels that equal their left neighbour: photographs lie below 0.2, drawings above 0.5."""
+    shown = frame if frame.ndim == 3 else frame[..., np.newaxis]
+    return float((shown[:, 1:] == shown[:, :-1]).all(axis=-1).mean()) if shown.shape[1] > 1 else 1.0
 
 
 def is_opaque(frame: Array) -> bool:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pixlean.domain.estimate import Forecast
 from pixlean.imaging.perception import score_frames
 from pixlean.imaging.pixels import Array
 
@@ -70,11 +69,6 @@ def _starts(size: int, tile_px: int, number: int, step_px: int) -> list[int]:
         return [(size - tile_px) // 2 // step_px * step_px]
     last = size - tile_px
     return [min(last, round(at / step_px) * step_px) for at in np.linspace(0, last, number)]
-
-
-def exactly(made: bytes) -> Forecast:
-    """The forecast of a trial that was simply run."""
-    return Forecast(size_bytes=len(made))
 
 
 def tile_score(original: Array, result: Array) -> float:

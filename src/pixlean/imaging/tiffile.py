@@ -7,10 +7,14 @@ SubIFDs) are read and written recursively, so nothing that points by offset is l
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from pixlean.domain.errors import BadImage
 from pixlean.domain.limits import Limits
+from pixlean.imaging.pixels import Array
 
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 _NESTED = {330, 34665, 34853, 40965}
@@ -63,14 +67,34 @@ class Directory:
         return replace(self, tags={number: entry for number, entry in self.tags.items() if number not in tags})
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """How a directory is laid out: codes of its entry count, of value counts and offsets, and the bytes of an entry."""
+
+    entries: str
+    offset: str
+    entry_bytes: int
+    inline_bytes: int
+    first_at: int
+
+
+_CLASSIC = _Layout("H", "I", 12, 4, 4)
+_BIG = _Layout("Q", "Q", 20, 8, 8)  # BigTIFF, version 43
+# What BigTIFF adds, and what it is called in a classic file, which is all that is written.
+_LONG_KINDS = {16: 4, 17: 9, 18: 13}
+
+
+def _layout_of(data: bytes) -> _Layout:
+    return _BIG if data[2:4] in (b"+\0", b"\0+") else _CLASSIC
+
+
 def read(data: bytes, limits: Limits) -> tuple[Directory, ...]:
-    """All pages. Raises ``BadImage`` on a structure that does not hold; BigTIFF is refused."""
+    """All pages, of a classic TIFF or a BigTIFF. Raises ``BadImage`` on a structure that does not hold."""
     order = "<" if data[:2] == b"II" else ">"
-    if data[2:4] in (b"+\0", b"\0+"):
-        raise BadImage("BigTIFF is not supported")
-    if len(data) < 8:
+    layout = _layout_of(data)
+    if len(data) < 16:
         raise BadImage("the TIFF has no header")
-    at = struct.unpack_from(order + "I", data, 4)[0]
+    at = struct.unpack_from(order + layout.offset, data, layout.first_at)[0]
     pages: list[Directory] = []
     seen: set[int] = set()
     while at:
@@ -88,29 +112,48 @@ def read(data: bytes, limits: Limits) -> tuple[Directory, ...]:
 def _read_directory(
     data: bytes, at: int, order: str, limits: Limits, depth: int, seen: set[int]
 ) -> tuple[Directory, int]:
-    if at + 2 > len(data):
+    layout = _layout_of(data)
+    head_bytes = struct.calcsize(layout.entries)
+    if at + head_bytes > len(data):
         raise BadImage("the TIFF ends before its directory")
-    count = struct.unpack_from(order + "H", data, at)[0]
-    if not count or at + 2 + 12 * count > len(data):
+    count = struct.unpack_from(order + layout.entries, data, at)[0]
+    after = at + head_bytes + layout.entry_bytes * count
+    if not count or after > len(data):
         raise BadImage("the TIFF ends inside its directory")
+    limits.check("max_chunks", count)
     tags: dict[int, Tag] = {}
-    for index in range(count):
-        entry = at + 2 + 12 * index
-        number, kind, values = struct.unpack_from(order + "HHI", data, entry)
-        size = _SIZES.get(kind, 0) * values
-        if not size:
+    for entry in range(at + head_bytes, after, layout.entry_bytes):
+        tag = _read_tag(data, entry, order, layout)
+        if tag is None:
             continue
-        start = entry + 8 if size <= 4 else struct.unpack_from(order + "I", data, entry + 8)[0]
-        if start + size > len(data):
-            if number in (STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS, 256, 257, 258):
-                raise BadImage("the TIFF ends inside a tag")
-            continue
-        tags[number] = Tag(number, kind, values, data[start : start + size], ())
-        if number in _NESTED and kind in (4, 13) and depth < 4 and values <= 16:
-            tags[number] = replace(tags[number], nested=_read_nested(data, tags[number], order, limits, depth, seen))
-    after = at + 2 + 12 * count
-    following = struct.unpack_from(order + "I", data, after)[0] if after + 4 <= len(data) else 0
+        if tag.number in _NESTED and tag.kind in (4, 13) and depth < 4 and tag.count <= 16:
+            tag = replace(tag, nested=_read_nested(data, tag, order, limits, depth, seen))
+        tags.setdefault(tag.number, tag)  # of two, libtiff takes the first
+    size = struct.calcsize(layout.offset)
+    following = struct.unpack_from(order + layout.offset, data, after)[0] if after + size <= len(data) else 0
     return _with_blocks(data, Directory(order, tags)), following
+
+
+def _read_tag(data: bytes, entry: int, order: str, layout: _Layout) -> Tag | None:
+    """One entry with its value; ``None`` where there is none, or it lies outside the file."""
+    number, kind, values = struct.unpack_from(f"{order}HH{layout.offset}", data, entry)
+    size = _SIZES.get(kind, 0) * values
+    if not size:
+        return None
+    at = entry + layout.entry_bytes - layout.inline_bytes
+    start = at if size <= layout.inline_bytes else struct.unpack_from(order + layout.offset, data, at)[0]
+    if start + size > len(data):
+        if number in (STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS, 256, 257, 258):
+            raise BadImage("the TIFF ends inside a tag")
+        return None
+    raw = data[start : start + size]
+    if kind in _LONG_KINDS:
+        wide = struct.unpack(f"{order}{values}{'q' if kind == 17 else 'Q'}", raw)
+        if max(map(abs, wide)) >= 1 << 31:
+            raise BadImage("the TIFF has values that no classic TIFF holds")
+        kind = _LONG_KINDS[kind]
+        raw = struct.pack(f"{order}{values}{'i' if kind == 9 else 'I'}", *wide)
+    return Tag(number, kind, values, raw, ())
 
 
 def _read_nested(
@@ -139,6 +182,20 @@ def _with_blocks(data: bytes, page: Directory) -> Directory:
                 raise BadImage("the TIFF's strips lie on top of each other")
             return replace(page, blocks=tuple(data[at : at + size] for at, size in zip(offsets, counts, strict=True)))
     return page
+
+
+def page_of(pixels: Array, order: str, more: Mapping[int, Tag]) -> Directory:
+    """Grey or RGB of 8 or 16 bits, with or without alpha, as a page of one uncompressed strip, ``more`` tags beside."""
+    rows, columns = pixels.shape[:2]
+    samples = 1 if pixels.ndim == 2 else pixels.shape[2]
+    kind = np.dtype(f"{order}u{pixels.itemsize}")
+    page = Directory(order, dict(more), (pixels.astype(kind).tobytes(),))
+    page = page.with_numbers(256, (columns,)).with_numbers(257, (rows,)).with_numbers(278, (rows,))
+    page = page.with_numbers(258, (8 * pixels.itemsize,) * samples, kind=3).with_numbers(277, (samples,), kind=3)
+    for number, value in ((259, 1), (262, 2 if samples > 2 else 1), (284, 1)):
+        page = page.with_numbers(number, (value,), kind=3)
+    # Extra samples: alpha that the colours are not multiplied with.
+    return page.with_numbers(338, (2,), kind=3) if samples in (2, 4) else page
 
 
 def write(pages: tuple[Directory, ...]) -> bytes:
@@ -189,6 +246,8 @@ def _write_directory(out: bytearray, page: Directory) -> tuple[int, int]:
 
 def blank(data: bytes, doomed: frozenset[int]) -> bytes:
     """The same file with some tags of every page taken out and their values zeroed; no offset changes."""
+    if _layout_of(data) is _BIG:
+        raise BadImage("tags of a BigTIFF are not blanked in place")
     out = bytearray(data)
     order = "<" if data[:2] == b"II" else ">"
     at = struct.unpack_from(order + "I", data, 4)[0]

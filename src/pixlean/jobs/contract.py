@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pixlean.domain.task import Job, Kind
+from pixlean.domain.task import Deferred, Kind
 
-# Works on a claimed job; the seconds after which it wants to be handed out again, or None where it has ended.
-Handler = Callable[[Job], Awaitable[float | None]]
+Taken = TypeVar("Taken", bound=Deferred)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Post:
-    """Who works on one kind of job, and on how many at a time."""
+class Post(Generic[Taken]):
+    """Who works on one type of task, and on how many at a time.
 
-    kind: Kind
+    The handler works on a claimed task and says after how many seconds it wants to be handed out again, or ``None``
+    where it has ended.
+    """
+
+    takes: type[Taken]
     slots: int
-    handler: Handler
+    handler: Callable[[Taken], Awaitable[float | None]]
+
+    @property
+    def kind(self) -> Kind:
+        """The row's word for what is taken."""
+        return self.takes.kind
 
 
 class Queue(Protocol):
@@ -35,7 +43,7 @@ class Queue(Protocol):
     def wake(self) -> None:
         """Look for work now: called after a commit, where workers share the process."""
 
-    async def run(self, posts: tuple[Post, ...]) -> None:
+    async def run(self, posts: tuple[Post[Any], ...]) -> None:
         """Hand jobs to their posts until cancelled; then what is at work is cancelled too."""
 
     async def drain(self, seconds: float) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import asyncpg
 from pgqueuer import QueueManager
@@ -14,6 +15,7 @@ from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver, AsyncpgPoolDriver
 from pgqueuer.adapters.persistence.queries import Queries
 from pgqueuer.domain.errors import PgqException, RetryRequested
 from pgqueuer.domain.models import Job as Entry
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -33,6 +35,13 @@ _INSTALL_LOCK = 749_5327
 # left unfinished still holds the connection.
 _AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, PgqException)
 _log = logging.getLogger("pixlean.jobs")
+
+# How many open jobs of its kind a job's owner has, this one counted.
+_RANKS = text(
+    "SELECT job.id, count(*) AS open_jobs FROM jobs job JOIN jobs other ON other.kind = job.kind"
+    " AND other.key_id = job.key_id AND other.state IN ('queued', 'working') WHERE job.id = ANY(:ids) GROUP BY job.id"
+)
+_LAST_RANK = 1000
 
 
 class PostgresqlQueue:
@@ -60,15 +69,18 @@ class PostgresqlQueue:
         assert raw is not None
         # A key keeps entries that are alike from waiting beside each other; it is free again when its entry has ended.
         count = len(ids_by_key)
+        ranks = {row.id: row.open_jobs for row in await connection.execute(_RANKS, {"ids": list(ids_by_key.values())})}
+        # The first job of a quiet owner stands beside the first of a noisy one, not behind its last.
+        turns = [-min(ranks.get(job_id, 0), _LAST_RANK) for job_id in ids_by_key.values()]
         await Queries(AsyncpgDriver(raw)).enqueue(
-            [str(kind)] * count, [job_id.encode() for job_id in ids_by_key.values()], [0] * count,
+            [str(kind)] * count, [job_id.encode() for job_id in ids_by_key.values()], turns,
             dedupe_key=list(ids_by_key), on_conflict="skip",
         )  # fmt: skip
 
     def wake(self) -> None:
         """The database notifies."""
 
-    async def run(self, posts: tuple[Post, ...]) -> None:
+    async def run(self, posts: tuple[Post[Any], ...]) -> None:
         """Hand jobs to their posts until cancelled; a lost database is tried again for ever."""
         async with asyncio.TaskGroup() as group:
             for post in posts:
@@ -86,7 +98,7 @@ class PostgresqlQueue:
     async def close(self) -> None:
         """Connections end with ``run``."""
 
-    async def _serve_for_ever(self, post: Post) -> None:
+    async def _serve_for_ever(self, post: Post[Any]) -> None:
         while not self._draining:
             try:
                 await self._install()
@@ -100,7 +112,7 @@ class PostgresqlQueue:
                 _log.exception("the queue failed in a way that nobody expected")
             await asyncio.sleep(_AGAIN_SECONDS)
 
-    async def _serve(self, post: Post) -> None:
+    async def _serve(self, post: Post[Any]) -> None:
         """One manager a kind, so that pictures and webhooks do not wait for each other's slots."""
 
         async def work(entry: Entry) -> None:
@@ -126,13 +138,13 @@ class PostgresqlQueue:
             self._managers.remove(manager)
             await _closed(pool)
 
-    async def _work(self, post: Post, job_id: str) -> None:
+    async def _work(self, post: Post[Any], job_id: str) -> None:
         """Claim the row of an entry and work on it; the entry stays where the job is not over."""
         delay: float | None
         try:
-            job = await self._jobs.claim(post.kind, job_id)
+            job = await self._jobs.claim(post.takes, job_id)
             if job is None:
-                known = await self._jobs.find(job_id)
+                known = await self._jobs.find(post.takes, job_id)
                 # Over, or another one's: then the entry waits until the lease has ended.
                 delay = max(0.1, known.due_at - self._jobs.clock()) if known is not None and known.is_open else None
             else:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -39,7 +40,7 @@ class RowQueue:
         self._written.set()
         self._written = asyncio.Event()
 
-    async def run(self, posts: tuple[Post, ...]) -> None:
+    async def run(self, posts: tuple[Post[Any], ...]) -> None:
         """Hand jobs to their posts until cancelled."""
         async with asyncio.TaskGroup() as group:
             for post in posts:
@@ -57,12 +58,12 @@ class RowQueue:
     async def close(self) -> None:
         """Nothing to let go of."""
 
-    async def _serve(self, post: Post) -> None:
+    async def _serve(self, post: Post[Any]) -> None:
         """One pair of hands: a job at a time."""
         while not self._draining:
             written = self._written  # what is written from here on sets this one
             try:
-                job = await self._jobs.claim(post.kind) if await self._is_due(post.kind) else None
+                job = await self._jobs.claim(post.takes) if await self._is_due(post.kind) else None
             except Unavailable:
                 await asyncio.sleep(_POLL_SECONDS)
                 continue

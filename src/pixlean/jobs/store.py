@@ -10,35 +10,25 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
-from sqlalchemy import ColumnElement, Row, and_, delete, func, select, text, update
+from sqlalchemy import Row, TextClause, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from pixlean.domain.errors import ErrorCode, Unavailable
-from pixlean.domain.task import Call, Job, Kind, Made, State, Ticket
+from pixlean.domain.errors import Unavailable
+from pixlean.domain.task import Deferred, Job, Kind, Notice, State
+from pixlean.jobs.claims import CLAIM_NEXT, CLAIM_ONE, OWNERS, Owners, is_claim
+from pixlean.jobs.columns import columns_of, columns_of_end, task_of
+from pixlean.jobs.contract import Taken
 from pixlean.state.database import Database
 from pixlean.state.schema import JOBS
 
 LEASE_SECONDS = 12.0
 _HEARTBEAT_SECONDS = 3.0
 _SOON_SECONDS = 0.05
-_ID_BYTES = 16  # 128 random bits
+# Pictures are tried again within seconds, and a lease is short; webhooks have pauses of their own.
+_MOST_PAUSE_SECONDS = 60.0
 _OPEN = ("queued", "working")
-
-_CLAIM = """
-UPDATE jobs SET state = 'working', fence = fence + 1, attempts = attempts + 1, due_at = :until,
-    started_at = COALESCE(started_at, :now)
-WHERE id = {which} RETURNING *
-"""
-_CLAIM_NEXT = text(
-    _CLAIM.format(
-        which="(SELECT id FROM jobs WHERE kind = :kind AND state IN ('queued', 'working') AND due_at <= :now"
-        " ORDER BY due_at LIMIT 1)"
-    )
-)
-_CLAIM_ONE = text(_CLAIM.format(which=":id AND kind = :kind AND state IN ('queued', 'working') AND due_at <= :now"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,70 +44,91 @@ class Summary:
 
 def new_id() -> str:
     """A job's id, that nobody guesses."""
-    return secrets.token_hex(_ID_BYTES)
+    return secrets.token_hex(16)  # 128 random bits
 
 
 class Jobs:
-    """All jobs of one database. ``attempts`` counts every claim of this process."""
+    """All jobs and notices of one database; a webhook waits ``longest_pause`` seconds at most for its next try.
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
+    ``attempts`` counts every claim of this process.
+    """
+
+    def __init__(
+        self, database: Database, clock: Callable[[], float] = time.time, longest_pause: float = 14 * 3600.0
+    ) -> None:
         self._database = database
+        self._longest_pause = longest_pause
         self.clock = clock
         self.attempts = 0
+        self._owners = Owners()
 
     def transaction(self) -> contextlib.AbstractAsyncContextManager[AsyncConnection]:
         """A transaction in which jobs are written together with what belongs to them."""
         return self._database.transaction()
 
+    async def persist(self) -> None:
+        """Wait until what was committed survives a power cut."""
+        await self._database.persist()
+
     async def add(
         self,
         connection: AsyncConnection,
-        job: Job,
+        task: Job | Notice,
         *,
         idempotency_key: str | None = None,
         forget_at: float | None = None,
     ) -> bool:
-        """Write a job; ``False`` where its owner has one with the same idempotency key.
+        """Write a task; ``False`` where its owner has one with the same idempotency key.
 
-        ``forget_at`` is when the row may go, of a job that has ended already; ``finish`` sets it for the others.
+        ``forget_at`` is when the row may go, of a task that has ended already; ``finish`` sets it for the others.
         """
         insert = insert_sqlite if self._database.embedded else insert_postgresql
-        payload = job.ticket if job.ticket is not None else job.call
-        values = {
-            "id": job.id, "kind": str(job.kind), "api": job.api, "key_id": job.key_id, "state": str(job.state),
-            "ticket": msgspec.json.encode(payload).decode(),
-            "result": None if job.made is None else msgspec.json.encode(job.made).decode(),
-            "error_code": None if job.error_code is None else str(job.error_code),
-            "error_message": job.error_message or None, "input_bytes": job.input_bytes,
-            "idempotency_key": idempotency_key, "attempts": job.attempts, "fence": job.fence, "due_at": job.due_at,
-            "created_at": job.created_at, "started_at": job.started_at, "completed_at": job.completed_at,
-            "expires_at": job.expires_at, "forget_at": forget_at,
-        }  # fmt: skip
+        values = {**columns_of(task), "idempotency_key": idempotency_key, "forget_at": forget_at}
         wanted = insert(JOBS).values(**values).on_conflict_do_nothing(index_elements=["key_id", "idempotency_key"])
         return (await connection.execute(wanted.returning(JOBS.c.id))).first() is not None
 
-    async def claim(self, kind: Kind, job_id: str | None = None) -> Job | None:
-        """Take the next due job of a kind, or that one, for the time of a lease; ``None`` where there is none."""
+    async def claim(self, takes: type[Taken], task_id: str | None = None) -> Taken | None:
+        """Take the next due task of a type, or that one, for the time of a lease; ``None`` where there is none."""
         now = self.clock()
-        values = {"kind": str(kind), "now": now, "until": now + LEASE_SECONDS}
-        async with self._database.transaction() as connection:
-            if job_id is None:
-                found = (await connection.execute(_CLAIM_NEXT, values)).first()
-            else:
-                found = (await connection.execute(_CLAIM_ONE, {**values, "id": job_id})).first()
-        if found is None:
+        values = {
+            "kind": str(takes.kind), "now": now, "until": now + LEASE_SECONDS, "horizon": self._horizon(takes.kind),
+        }  # fmt: skip
+        if task_id is None:
+            row = await self._claimed_next(takes.kind, values)
+        else:
+            row = await self._claimed_by(CLAIM_ONE, {**values, "id": task_id})
+        if row is None:
             return None
         self.attempts += 1
-        return _job(found)
+        return _typed(row, takes)
+
+    async def _claimed_next(self, kind: Kind, values: dict[str, Any]) -> Row[Any] | None:
+        """The next task of the owner whose turn it is; where others were faster, of the one after."""
+        asked = OWNERS.bindparams(**{name: values[name] for name in ("kind", "now", "horizon")})
+        while (whose := self._owners.next_of(kind, await self._database.read(asked))) is not None:
+            if (row := await self._claimed_by(CLAIM_NEXT, {**values, "key_id": whose})) is not None:
+                return row
+        return None
+
+    async def _claimed_by(self, statement: TextClause, values: dict[str, Any]) -> Row[Any] | None:
+        async with self._database.transaction() as connection:
+            return (await connection.execute(statement, values)).first()
 
     async def next_due(self, kind: Kind) -> float | None:
         """When the next open job of a kind is due."""
-        asked = select(func.min(JOBS.c.due_at)).where(JOBS.c.kind == str(kind), JOBS.c.state.in_(_OPEN))
-        rows = await self._database.read(asked)
-        return None if rows[0][0] is None else float(rows[0][0])
+        due = (func.min(JOBS.c.due_at).label("first"), func.max(JOBS.c.due_at).label("last"))
+        asked = select(*due).where(JOBS.c.kind == str(kind), JOBS.c.state.in_(_OPEN))
+        row = (await self._database.read(asked))[0]
+        if row.first is None:
+            return None
+        return self.clock() if row.last > self._horizon(kind) else float(row.first)
+
+    def _horizon(self, kind: Kind) -> float:
+        """No task waits longer than until then: what is due later was written by a clock that has been set back."""
+        return self.clock() + (self._longest_pause if kind is Kind.WEBHOOK else _MOST_PAUSE_SECONDS)
 
     @contextlib.asynccontextmanager
-    async def held(self, job: Job) -> AsyncIterator[None]:
+    async def held(self, task: Deferred) -> AsyncIterator[None]:
         """Keep the lease while working; the work is cancelled, and ``LeaseLost`` raised, where another one took it."""
         worker = asyncio.current_task()
         assert worker is not None
@@ -128,7 +139,7 @@ class Jobs:
             while True:
                 await asyncio.sleep(_HEARTBEAT_SECONDS)
                 with contextlib.suppress(Unavailable):  # the fence decides in the end
-                    if not await self.renew(job):
+                    if not await self.renew(task):
                         lost = True
                         worker.cancel()
                         return
@@ -144,31 +155,30 @@ class Jobs:
         finally:
             beating.cancel()
 
-    async def renew(self, job: Job) -> bool:
-        """Keep a job for another lease; ``False`` where it is no longer this claim's."""
+    async def renew(self, task: Deferred) -> bool:
+        """Keep a task for another lease; ``False`` where it is no longer this claim's."""
         async with self._database.transaction() as connection:
-            wanted = update(JOBS).where(_claimed(job)).values(due_at=self.clock() + LEASE_SECONDS)
+            wanted = update(JOBS).where(is_claim(task)).values(due_at=self.clock() + LEASE_SECONDS)
             return bool((await connection.execute(wanted)).rowcount)
 
     async def finish(
-        self, connection: AsyncConnection, job: Job, *, made: Made | None = None,
-        error: tuple[ErrorCode, str] | None = None, keep_seconds: float, remember_seconds: float,
-    ) -> bool:  # fmt: skip
-        """End a job for good; ``False`` where it is no longer this claim's: then nothing of it counts."""
+        self, connection: AsyncConnection, ended: Deferred, *, keep_seconds: float, remember_seconds: float
+    ) -> bool:
+        """End a claimed task for good, now and as ``ended`` says; ``False`` where it is no longer this claim's.
+
+        Then nothing of it counts.
+        """
         now = self.clock()
         values = {
-            "state": str(State.FAILED if error else State.DONE),
-            "result": None if made is None else msgspec.json.encode(made).decode(),
-            "error_code": None if error is None else str(error[0]),
-            "error_message": None if error is None else error[1],
+            **columns_of_end(ended),
             "completed_at": now,
             "expires_at": now + keep_seconds,
             "forget_at": now + max(keep_seconds, remember_seconds),
         }
-        return bool((await connection.execute(update(JOBS).where(_claimed(job)).values(**values))).rowcount)
+        return bool((await connection.execute(update(JOBS).where(is_claim(ended)).values(**values))).rowcount)
 
-    async def give_back(self, job: Job, delay_seconds: float, *, forgiven: bool) -> float:
-        """Give a claimed job back, to be taken up after a delay, which is returned.
+    async def give_back(self, task: Deferred, delay_seconds: float, *, forgiven: bool) -> float:
+        """Give a claimed task back, to be taken up after a delay, which is returned.
 
         ``forgiven`` attempts do not count. Where the database is away, the lease runs out.
         """
@@ -177,26 +187,27 @@ class Jobs:
             values["attempts"] = JOBS.c.attempts - 1
         with contextlib.suppress(Unavailable):
             async with self._database.transaction() as connection:
-                await connection.execute(update(JOBS).where(_claimed(job)).values(**values))
+                await connection.execute(update(JOBS).where(is_claim(task)).values(**values))
         return max(delay_seconds, _SOON_SECONDS)
 
-    async def find(self, job_id: str) -> Job | None:
-        """The job of an id."""
-        rows = await self._database.read(select(JOBS).where(JOBS.c.id == job_id))
-        return _job(rows[0]) if rows else None
+    async def find(self, takes: type[Taken], task_id: str) -> Taken | None:
+        """The task of an id, where it is of this type."""
+        rows = await self._database.read(select(JOBS).where(JOBS.c.id == task_id))
+        return _typed(rows[0], takes) if rows else None
 
     async def find_same(self, key_id: str, idempotency_key: str) -> Job | None:
         """The job that its owner made with an idempotency key."""
         same = and_(JOBS.c.key_id == key_id, JOBS.c.idempotency_key == idempotency_key)
         rows = await self._database.read(select(JOBS).where(same))
-        return _job(rows[0]) if rows else None
+        return _typed(rows[0], Job) if rows else None
 
-    async def list(self, kind: Kind, *, limit: int = 100, state: State | None = None) -> tuple[Job, ...]:
-        """The newest jobs of a kind."""
-        asked = select(JOBS).where(JOBS.c.kind == str(kind)).order_by(JOBS.c.created_at.desc()).limit(limit)
+    async def list(self, takes: type[Taken], *, limit: int = 100, state: State | None = None) -> tuple[Taken, ...]:
+        """The newest tasks of a type."""
+        asked = select(JOBS).where(JOBS.c.kind == str(takes.kind)).order_by(JOBS.c.created_at.desc()).limit(limit)
         if state is not None:
             asked = asked.where(JOBS.c.state == str(state))
-        return tuple(_job(row) for row in await self._database.read(asked))
+        tasks = [_typed(row, takes) for row in await self._database.read(asked)]
+        return tuple(task for task in tasks if task is not None)
 
     async def repeat(self, connection: AsyncConnection, job_id: str, kind: Kind) -> bool:
         """Open a job again that has ended; ``False`` where there is none."""
@@ -215,7 +226,8 @@ class Jobs:
 
     async def overdue(self, kind: Kind, seconds: float) -> tuple[tuple[str, int], ...]:
         """Open jobs that nobody took up so long after they were due, with their fences: their entry may be lost."""
-        late = and_(JOBS.c.kind == str(kind), JOBS.c.state.in_(_OPEN), JOBS.c.due_at < self.clock() - seconds)
+        due = or_(JOBS.c.due_at < self.clock() - seconds, JOBS.c.due_at > self._horizon(kind))
+        late = and_(JOBS.c.kind == str(kind), JOBS.c.state.in_(_OPEN), due)
         rows = await self._database.read(select(JOBS.c.id, JOBS.c.fence).where(late).limit(1000))
         return tuple((row.id, row.fence) for row in rows)
 
@@ -252,8 +264,7 @@ class Jobs:
         return (seconds / size if size else 0.0), int((await self._database.read(waiting))[0][0])
 
     async def summary(self) -> Summary:
-        """How the queue stands now."""
-        # Two questions that an index answers: a table of finished jobs is not looked through.
+        """How the queue stands now: two questions that an index answers, of finished jobs it is not looked through."""
         kinds = JOBS.c.kind.in_([str(kind) for kind in Kind])
         grouped = select(
             JOBS.c.kind, JOBS.c.state, func.count().label("jobs"), func.min(JOBS.c.created_at).label("oldest")
@@ -283,29 +294,6 @@ class LeaseLost(Exception):
     """Another worker has taken the job: what was made of it here does not count."""
 
 
-def _claimed(job: Job) -> ColumnElement[bool]:
-    return and_(JOBS.c.id == job.id, JOBS.c.fence == job.fence, JOBS.c.state == str(State.WORKING))
-
-
-def _job(row: Row[Any]) -> Job:
-    kind = Kind(row.kind)
-    return Job(
-        id=row.id,
-        kind=kind,
-        api=row.api,
-        key_id=row.key_id,
-        state=State(row.state),
-        input_bytes=row.input_bytes,
-        attempts=row.attempts,
-        fence=row.fence,
-        due_at=row.due_at,
-        created_at=row.created_at,
-        ticket=msgspec.json.decode(row.ticket, type=Ticket) if kind is Kind.COMPRESS else None,
-        call=msgspec.json.decode(row.ticket, type=Call) if kind is Kind.WEBHOOK else None,
-        made=msgspec.json.decode(row.result, type=Made) if row.result else None,
-        error_code=ErrorCode(row.error_code) if row.error_code else None,
-        error_message=row.error_message or "",
-        started_at=row.started_at,
-        completed_at=row.completed_at,
-        expires_at=row.expires_at,
-    )
+def _typed(row: Row[Any], takes: type[Taken]) -> Taken | None:
+    task = task_of(row)
+    return task if isinstance(task, takes) else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,9 +12,15 @@ from typing import TypeVar
 
 import aiohttp
 
+from pixlean.domain.budget import ByteBudget
 from pixlean.domain.errors import ErrorCode, LimitExceeded, SourceFailed
+from pixlean.domain.memory import MemoryFile
+from pixlean.domain.share import owner
+from pixlean.domain.turns import Turns
 from pixlean.outbound import guard
-from pixlean.outbound.session import open_session, was_blocked
+from pixlean.outbound.blame import blamed
+from pixlean.outbound.names import HostNames
+from pixlean.outbound.session import open_session
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -32,7 +37,9 @@ class Settings:
     max_redirects: int = 5
     max_bytes: int = 32 << 20
     ca_file: str = ""
-    slots: int = 32
+    slots: int = 128
+    slots_per_caller: int = 64
+    slots_per_host: int = 48
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +53,19 @@ class Head:
 class Fetcher:
     """The one fetcher of a server process; use it as an async context manager."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, budget: ByteBudget | None = None) -> None:
         self.settings = settings
-        self._slots = asyncio.Semaphore(settings.slots)
+        self._budget = budget
+        self._slots = Turns(settings.slots, settings.slots_per_caller)
+        self._by_host = Turns(settings.slots, settings.slots_per_host)
+        self._names = HostNames()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Fetcher:
         settings = self.settings
         self._session = open_session(
             settings.guard, settings.ca_file, settings.timeout_seconds,
-            {"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": _AGENT},
+            {"Accept": _ACCEPT, "Accept-Encoding": "identity", "User-Agent": _AGENT}, self._names,
         )  # fmt: skip
         return self
 
@@ -65,21 +75,26 @@ class Fetcher:
         if self._session is not None:
             await self._session.close()
 
+    def new_file(self) -> MemoryFile:
+        """An empty file to fetch into, whose bytes count to the budget where there is one."""
+        return MemoryFile("fetched", self._budget.hold() if self._budget else None)
+
     async def fetch(
-        self, text: str, into: int, headers: Mapping[str, str] | None = None, *, most_bytes: int | None = None
+        self, text: str, into: MemoryFile, headers: Mapping[str, str] | None = None, *, most_bytes: int | None = None
     ) -> int:
-        """Fetch ``text`` into the open file ``into`` and return its size; ``headers`` go to its own host only.
+        """Fetch ``text`` into an empty file and return its size; ``headers`` go to its own host only.
 
         ``most_bytes`` where fewer are allowed than the settings say.
 
-        Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``) and ``LimitExceeded``. What the origin
-        answered is never part of the message.
+        Raises ``SourceFailed`` (``source_blocked`` or ``source_failed``), whose message names the cause,
+        ``LimitExceeded``, and ``Unavailable`` where this server can't fetch now. Nothing that the origin wrote is
+        part of a message.
         """
         most = min(most_bytes or self.settings.max_bytes, self.settings.max_bytes)
         return await self._reach(text, lambda url: self._follow(url, into, headers or {}, most))
 
-    async def fetch_head(self, text: str, into: int, most_bytes: int) -> Head:
-        """Fetch at most the first ``most_bytes`` of a URL into the open file ``into``; raises what ``fetch`` raises.
+    async def fetch_head(self, text: str, into: MemoryFile, most_bytes: int) -> Head:
+        """Fetch at most the first ``most_bytes`` of a URL into an empty file; raises what ``fetch`` raises.
 
         An origin that knows no ranges is cut off there.
         """
@@ -93,29 +108,31 @@ class Fetcher:
     async def _reach(self, text: str, follow: Callable[[guard.Url], Awaitable[_Got]]) -> _Got:
         url = guard.check_url(text, self.settings.guard)
         try:
-            async with asyncio.timeout(self.settings.timeout_seconds), self._slots:
+            async with (
+                asyncio.timeout(self.settings.timeout_seconds),
+                self._slots.turn(owner()),
+                self._by_host.turn(f"{url.host.lower()}:{url.port}"),
+            ):
                 return await follow(url)
         except TimeoutError as error:
-            raise SourceFailed("fetching the URL took too long") from error
+            raise SourceFailed(f"fetching the URL took more than {self.settings.timeout_seconds:g} s") from error
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            if was_blocked(error):
-                raise guard.blocked("it leads to a private or reserved address") from error
-            raise SourceFailed("the URL could not be fetched") from error
+            raise blamed(error, "origin") from error
 
-    async def _follow(self, url: guard.Url, into: int, headers: Mapping[str, str], most_bytes: int) -> int:
+    async def _follow(self, url: guard.Url, into: MemoryFile, headers: Mapping[str, str], most_bytes: int) -> int:
         async with self._answer(url, headers) as answer:
             if answer.status != 200:
-                raise SourceFailed("the origin did not answer with a picture")
+                raise SourceFailed(f"the origin answered with status {answer.status}")
             return await self._store(answer, into, most_bytes)
 
-    async def _follow_head(self, url: guard.Url, into: int, most_bytes: int) -> Head:
+    async def _follow_head(self, url: guard.Url, into: MemoryFile, most_bytes: int) -> Head:
         async with self._answer(url, {"Range": f"bytes=0-{most_bytes - 1}"}) as answer:
             total = _total_bytes(answer)
-            size = 0
             async for chunk in answer.content.iter_chunked(1 << 14):
-                size += os.pwrite(into, chunk[: most_bytes - size], size)
-                if size >= most_bytes:
+                into.append(chunk[: most_bytes - into.size_bytes])
+                if into.size_bytes >= most_bytes:
                     break
+            size = into.size_bytes
             whole = size < most_bytes if total is None else size >= total
             return Head(total_bytes=size if whole and total is None else total, is_whole=whole)
 
@@ -137,15 +154,16 @@ class Fetcher:
                 return
         raise SourceFailed("the URL redirects too often")
 
-    async def _store(self, answer: aiohttp.ClientResponse, into: int, limit: int) -> int:
+    async def _store(self, answer: aiohttp.ClientResponse, into: MemoryFile, limit: int) -> int:
         if (answer.content_length or 0) > limit:
             raise _too_large(answer.content_length or 0, limit)
-        size = 0
+        into.expect(answer.content_length or 0)
         async for chunk in answer.content.iter_chunked(1 << 16):
-            if size + len(chunk) > limit:
-                raise _too_large(size + len(chunk), limit)
-            size += os.pwrite(into, chunk, size)
-        return size
+            size = into.size_bytes + len(chunk)
+            if size > limit:
+                raise _too_large(size, limit)
+            into.append(chunk)
+        return into.size_bytes
 
 
 def _total_bytes(answer: aiohttp.ClientResponse) -> int | None:
@@ -154,7 +172,7 @@ def _total_bytes(answer: aiohttp.ClientResponse) -> int | None:
         return answer.content_length
     found = re.fullmatch(r"bytes 0-\d{1,18}/(\d{1,18}|\*)", answer.headers.get("Content-Range", ""))
     if answer.status != 206 or not found:
-        raise SourceFailed("the origin did not answer with a picture")
+        raise SourceFailed(f"the origin answered with status {answer.status}")
     return None if found[1] == "*" else int(found[1])
 
 

@@ -13,6 +13,8 @@ import aiohttp
 
 from pixlean.domain.errors import SourceFailed
 from pixlean.outbound import guard
+from pixlean.outbound.blame import blamed
+from pixlean.outbound.names import HostNames
 from pixlean.outbound.session import open_session, resolved, was_blocked
 
 _AGENT = "pixlean-webhooks"
@@ -32,12 +34,14 @@ class WebhookSender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._names = HostNames()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> WebhookSender:
         self._session = open_session(
-            self._settings.guard, self._settings.ca_file, self._settings.timeout_seconds, {"User-Agent": _AGENT}
-        )
+            self._settings.guard, self._settings.ca_file, self._settings.timeout_seconds, {"User-Agent": _AGENT},
+            self._names,
+        )  # fmt: skip
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -52,7 +56,7 @@ class WebhookSender:
         parsed = guard.check_url(url, self._settings.guard)
         try:
             async with asyncio.timeout(self._settings.timeout_seconds):
-                await resolved(parsed.host, parsed.port, self._settings.guard)
+                await resolved(parsed.host, self._settings.guard, self._names)
         except (OSError, UnicodeError, TimeoutError) as error:
             if was_blocked(error):
                 raise guard.blocked("it leads to a private or reserved address") from error
@@ -73,22 +77,17 @@ class WebhookSender:
         except TimeoutError as error:
             raise SourceFailed("the receiver took too long") from error
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
-            if was_blocked(error):
-                raise guard.blocked("it leads to a private or reserved address") from error
-            raise SourceFailed("the receiver could not be reached") from error
+            raise blamed(error, "receiver") from error
 
 
 def signatures(secret: str, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
     """The headers that prove who sent a webhook.
 
-    ``X-Compressorize-Signature`` is the hex HMAC-SHA256 of the body by the whole secret (seeds/compressorize.txt); the
-    others are those of Standard Webhooks 1.0.0, whose secret is what follows ``whsec_``, decoded.
+    They are those of Standard Webhooks 1.0.0, whose secret is what follows ``whsec_``, decoded.
     """
-    plain = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     signed = f"{message_id}.{seconds}.".encode() + body
     standard = base64.b64encode(hmac.new(_standard_key(secret), signed, hashlib.sha256).digest()).decode()
     return {
-        "X-Compressorize-Signature": plain,
         "webhook-id": message_id,
         "webhook-timestamp": str(seconds),
         "webhook-signature": f"v1,{standard}",

@@ -1,126 +1,102 @@
 """The zygote and its children: the only importer of the engine on the server's side.
 
-``python -m pixlean.sandbox.child FD`` warms the engine up in one single-threaded process and forks a child for each
-order that comes through the descriptor. A child confines itself, does its jobs one after the other and ends.
+``python -m pixlean.sandbox.child FD TERMS`` warms the engine up in one single-threaded process and forks a child for
+each wish that comes through the descriptor. A child confines itself, proves it, does its orders one after the other
+and ends.
 """
 
 from __future__ import annotations
 
-import contextlib
+import gc
 import os
-import select
 import signal
 import socket
 import sys
 import time
+from dataclasses import replace
+from functools import lru_cache, partial
+
+import msgspec
 
 from pixlean.domain.errors import ErrorCode, PixleanError
+from pixlean.domain.formats import FORMATS
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Deadline
+from pixlean.domain.memory import read_all, write_all
+from pixlean.domain.report import Report
+from pixlean.imaging.tools import find_tool, have_run_by
 from pixlean.sandbox import wire
-from pixlean.sandbox.confine import allow_cpu, available_layers, confine, die_with_parent, readable_places
+from pixlean.sandbox.broker import CHANNEL, RESULT, open_broker, opened_channel, take_place
+from pixlean.sandbox.confine import Bounds, bounds_for, give_up_rights
+from pixlean.sandbox.loops import wake_loops_by_pipes
+from pixlean.sandbox.nursery import Nursery
+from pixlean.sandbox.places import readable_places
+from pixlean.sandbox.privileges import allow_cpu, die_with_parent
+from pixlean.sandbox.proof import Proof, prove_before_filter, prove_by_trying, stands_alone
+from pixlean.sandbox.seccomp import restrict_calls
+from pixlean.sandbox.warm import warm_up
 
-_PLAIN, _TOOL = b"plain", b"tool"
 _CPU_SLACK_SECONDS = 5
 _FILE_BYTES = 1 << 30
+# What was tried is told up to here: a frame has an end.
+_MOST_ATTEMPTS = 20
 
 
 def main() -> None:
-    """Serve fork orders until the server closes its end."""
+    """Fork a child for each wish until the server closes its end."""
     die_with_parent()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     control = socket.socket(fileno=int(sys.argv[1]))
-    memory_bytes, timeout_seconds = int(sys.argv[2]), float(sys.argv[3])
-    tools, versions = _warm_up()
-    readable = readable_places()
-    wire.send(control, wire.encode(wire.Hello(tools=tools, versions=versions, layers=available_layers())))
-    while True:
-        _reap()
-        if not select.select([control], [], [], 0.5)[0]:
-            continue
-        order, descriptors = wire.receive(control)
-        if not order:
-            return
-        child = os.fork()
-        if child == 0:
-            control.close()
-            _serve(descriptors[0], order == _TOOL, memory_bytes, timeout_seconds, readable)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        with contextlib.suppress(OSError):
-            handle = os.pidfd_open(child)
-            wire.send(control, str(child).encode(), (handle,))
-            os.close(handle)
+    start = wire.decode_start(sys.argv[2])
+    wake_loops_by_pipes()
+    tools, versions = warm_up()
+    for tool in ("", *(row.tool for row in FORMATS.values() if tools.get(row.tool))):
+        _bounds(start, tool)
+    gc.collect()
+    gc.freeze()  # a child's collector leaves what was here before it alone, and the pages shared (gc, "freeze")
+    wire.send(control, wire.encode(wire.Hello(tools=tools, versions=versions)))
+    Nursery(control, partial(_serve, start)).run()
 
 
-def _reap() -> None:
-    with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
+def _bounds(start: wire.Start, tool: str) -> Bounds:
+    return _bounds_of(start.memory_bytes, start.uid, tool)
 
 
-def _warm_up() -> tuple[dict[str, bool], dict[str, str]]:
-    """Import what most jobs need and start no thread: threads do not survive a fork."""
-    from importlib import metadata, util
-
-    import cv2
-
-    from pixlean.domain.formats import Format
-    from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
-    from pixlean.engine.registry import codec_for
-    from pixlean.imaging import jpegli
-    from pixlean.imaging.tools import find_tool
-
-    cv2.setNumThreads(1)
-    for file_format in Format:
-        codec_for(file_format)
-    for name in ("oxipng", "imagecodecs", "pyvips", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.WebPImagePlugin"):
-        with contextlib.suppress(ImportError):
-            __import__(name)
-    has = {
-        "pngquant": util.find_spec("pyvips") is not None,
-        "jpegtran": jpegli.available(),
-        "gifsicle": find_tool("gifsicle") is not None,
-        "cwebp": util.find_spec("pyvips") is not None,
-        "oxipng": util.find_spec("oxipng") is not None,
-        "pillow_heif": util.find_spec("pillow_heif") is not None,
-        "scour": util.find_spec("scour") is not None,
-        "pillow": True,
-        "jxl_plugin": util.find_spec("imagecodecs") is not None,
-    }
-    versions: dict[str, str] = {}
-    for package in ("pillow", "pyvips-binary", "imagecodecs", "pyoxipng", "pyjpegli", "pillow-heif", "scour"):
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[package] = metadata.version(package)
-    return has, versions
+@lru_cache(maxsize=4)
+def _bounds_of(memory_bytes: int, uid: int, tool: str) -> Bounds:
+    """What children with this tool are kept to: made before the first is forked, and inherited."""
+    program = find_tool(tool) if tool else None
+    return bounds_for(
+        memory_bytes=memory_bytes,
+        file_bytes=_FILE_BYTES,
+        readable=readable_places(),
+        tools=(program,) if program else (),
+        uid=uid,
+    )
 
 
-def _serve(channel: int, with_tool: bool, memory_bytes: int, seconds: float, readable: list[str]) -> None:
-    """Confine this process, do jobs until the server lets go, end; never returns."""
+def _serve(start: wire.Start, channel: int, tool: str) -> None:
+    """Confine this process, prove it, do orders until the server lets go, end; never returns."""
     status = 1
     try:
-        die_with_parent()
-        end = socket.socket(fileno=channel)
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 2)  # codecs complain of hostile files on stderr; evidence travels in frames
-        from pixlean.imaging.tools import find_tool
-
-        tool = find_tool("gifsicle") if with_tool else None
-        confine(
-            memory_bytes=memory_bytes,
-            file_bytes=_FILE_BYTES,
-            tools=(tool,) if tool else (),
-            readable=readable,
+        end, proof = _locked_down(start, channel, tool)
+        wire.send(
+            end,
+            wire.encode(wire.Ready(layers=proof.layers, refused=list(proof.refused), escaped=list(proof.escaped))),
         )
-        wire.send(end, wire.encode(wire.Ready()))
+        if start.required and not proof.holds:
+            os._exit(status)
         while True:
             packet, descriptors = wire.receive(end)
             if not packet:
                 break
-            allow_cpu(int(seconds) + _CPU_SLACK_SECONDS)
-            given, result = descriptors[:2]
-            wire.send(end, wire.encode(_answer(end, wire.decode_job(packet), given, result)))
+            order = wire.decode_order(packet)
+            wire.send(end, wire.encode(wire.Taken(number=order.number)))
+            allow_cpu(int(start.timeout_seconds) + _CPU_SLACK_SECONDS)
+            picture, result = descriptors[:2]
+            answer = msgspec.structs.replace(_answer(end, order, picture, result), number=order.number)
+            wire.send(end, wire.encode(answer))
             for descriptor in descriptors:
                 os.close(descriptor)
         status = 0
@@ -128,9 +104,33 @@ def _serve(channel: int, with_tool: bool, memory_bytes: int, seconds: float, rea
         os._exit(status)
 
 
-def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done | wire.Estimated | wire.Failed:
+def _locked_down(start: wire.Start, channel: int, tool: str) -> tuple[socket.socket, Proof]:
+    """Put everything on; the channel, and what was seen to hold."""
+    zygote = os.getppid()
+    os.setsid()
+    bounds = _bounds(start, tool)
+    # Codecs complain of hostile files on stderr, and none of it is for the server's log: evidence travels in frames.
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_WRONLY), (2, os.O_WRONLY)):
+        take_place(os.open(os.devnull, flags), number)
+    files = give_up_rights(bounds)
+    die_with_parent()
+    if os.getppid() != zygote:  # it ended before we asked
+        os._exit(1)
+    before = prove_before_filter(abi=bounds.landlock_abi, files=files)
+    take_place(channel, CHANNEL)
+    os.closerange(CHANNEL + 1, 1 << 16)
+    broker, _ = open_broker(tool=find_tool(tool) if tool else None)
+    have_run_by(broker)
+    os.closerange(RESULT + 1, 1 << 16)
+    end = opened_channel(CHANNEL)
+    calls = restrict_calls(channels=(CHANNEL, broker.end.fileno()))
+    proof = prove_by_trying(before, calls=calls, parent=zygote, private=start.private)
+    return end, replace(proof, layers={**proof.layers, "session": stands_alone()})
+
+
+def _answer(end: socket.socket, order: wire.Order, picture: int, result: int) -> wire.Answer:
     try:
-        return _work(end, job, given, result)
+        return _work(end, order, picture, result)
     except PixleanError as error:
         facts: dict[str, int | float | str | bool | None] = {
             key: value for key, value in error.facts.items() if isinstance(value, int | float | str)
@@ -145,42 +145,43 @@ def _answer(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.
         return wire.Failed(code=str(ErrorCode.ENGINE_FAILED), message=message, facts={})
 
 
-def _work(end: socket.socket, job: wire.Job, given: int, result: int) -> wire.Done | wire.Estimated:
-    from pixlean.engine.compress import compress
-    from pixlean.engine.estimate import estimate, estimate_head
-    from pixlean.engine.probe import probe
+def _work(
+    end: socket.socket, order: wire.Order, picture: int, result: int
+) -> wire.Compressed | wire.Estimated | wire.Inspected:
+    from pixlean.engine.alternatives import alternatives
+    from pixlean.engine.compress import compress_source
+    from pixlean.engine.estimate import estimate_head, forecast_source
+    from pixlean.engine.inspect import inspect_source
+    from pixlean.engine.probe import open_source
 
-    deadline = Deadline.after(job.seconds)
+    deadline = Deadline.after(order.seconds)
     started = time.perf_counter()
-    data = wire.read_all(given, os.fstat(given).st_size)
-    if job.total_bytes is not None:
-        return wire.Estimated(estimate=estimate_head(data, job.total_bytes, job.recipe, job.limits))
-    info = probe(data, job.limits)
+    data = read_all(picture)
+    if order.total_bytes is not None:
+        return wire.Estimated(estimate=estimate_head(data, order.total_bytes, order.recipe, order.limits))
+    source = open_source(data, order.limits)
     probed = time.perf_counter()
-    wire.send(end, wire.encode(wire.Probed(raw_bytes=_raw_bytes(info))))
-    if not wire.receive(end)[0]:
+    wire.send(end, wire.encode(wire.Probed(number=order.number, raw_bytes=_raw_bytes(source.info))))
+    go = wire.receive(end, most_descriptors=0)[0]
+    if not go or wire.decode_go(go).number != order.number:
         os._exit(0)
-    if job.ask == "estimate":
-        return wire.Estimated(estimate=estimate(data, job.recipe, job.limits, deadline, info=info))
-    outcome = compress(data, job.recipe, job.limits, deadline, info=info)
-    wire.write_all(result, outcome.data)
-    return wire.Done(
-        size=len(outcome.data),
-        format=str(outcome.format),
-        method=outcome.method,
-        original_format=str(info.format),
-        source_px=info.displayed_px,
-        width_px=outcome.width_px,
-        height_px=outcome.height_px,
-        resized=outcome.resized,
-        quality=outcome.quality,
-        encodes=outcome.encodes,
-        target_met=outcome.target_met,
-        frames=info.frames,
-        score=outcome.score,
-        seconds={"probe": probed - started, **outcome.seconds},
-        evidence=[(item.method, item.size_bytes, item.dropped) for item in outcome.attempts[:20]],
-    )
+    if order.ask == "estimate":
+        estimate, made = forecast_source(source, order.recipe, deadline)
+        others = alternatives(source, order.recipe, deadline) if order.alternatives else ()
+        if made is not None:
+            write_all(result, made.data)
+        report = None if made is None else _told(made.report)
+        return wire.Estimated(estimate=replace(estimate, alternatives=others), report=report)
+    if order.ask == "inspect":
+        return wire.Inspected(facts=inspect_source(source, deadline))
+    outcome = compress_source(source, order.recipe, deadline)
+    write_all(result, outcome.data)
+    return wire.Compressed(report=_told(outcome.report, probe=probed - started))
+
+
+def _told(report: Report, **seconds: float) -> Report:
+    """A report as it travels."""
+    return replace(report, attempts=report.attempts[:_MOST_ATTEMPTS], seconds={**seconds, **report.seconds})
 
 
 def _raw_bytes(info: ImageInfo) -> int:

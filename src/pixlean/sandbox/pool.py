@@ -1,167 +1,89 @@
-"""The parent's side: children wait ready, do a few jobs, are replaced at once when one goes wrong; imports no codec.
+"""The parent's side: children wait ready, do a few orders, are replaced at once when one goes wrong; imports no codec.
 
 A fresh child for each picture costs about as much CPU as encoding a 1 MP JPEG (docs/adr/0002), so a child that
-answered well serves up to ``jobs_per_child`` pictures; one that failed in any way, or held a large picture, goes.
+answered well serves up to ``jobs_per_child`` pictures of one tenant (docs/adr/0008); one that failed in any way, or
+held a large picture, goes. A picture whose child died of something else is given to another child once, in silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
-import signal
-import socket
-import sys
-import time
-from collections import OrderedDict
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import msgspec
 
-from pixlean.domain.errors import EngineFailed, ErrorCode, PixleanError, Unavailable, error_for
+from pixlean.domain.errors import EngineFailed, ErrorCode, PixleanError, Unavailable
 from pixlean.domain.estimate import Estimate
-from pixlean.domain.formats import Format, detect
+from pixlean.domain.facts import Facts
+from pixlean.domain.formats import FORMATS, detect
 from pixlean.domain.limits import Limits
+from pixlean.domain.memory import MemoryFile, OpenFile, read_head
 from pixlean.domain.recipe import Recipe
-from pixlean.sandbox import wire
+from pixlean.domain.report import Outcome, Report
+from pixlean.sandbox import claims, wire
+from pixlean.sandbox.budget import Budget, OwnBudget
+from pixlean.sandbox.children import Child
+from pixlean.sandbox.converse import ChildLost, Conversation
+from pixlean.sandbox.poison import Poison
+from pixlean.sandbox.proof import Proof
+from pixlean.sandbox.row import Row
+from pixlean.sandbox.settings import Settings
+from pixlean.sandbox.zygote import Zygote
 
-_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "PYTHONPATH")
+__all__ = ["Budget", "Pool", "Settings"]
+
 _LARGE_BYTES = 64 << 20
-_POISON_DEATHS, _POISON_SECONDS = 2, 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """How many children there are and what each may use."""
-
-    slots: int = field(default_factory=lambda: os.cpu_count() or 1)
-    timeout_seconds: float = 60.0
-    memory_bytes: int = 1536 << 20
-    memory_budget_bytes: int = 2 << 30
-    required: bool = False
-    jobs_per_child: int = 16
-    module: str = "pixlean.sandbox.child"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What a child made, with its evidence."""
-
-    data: bytes
-    format: Format
-    method: str
-    score: float | None
-    seconds: dict[str, float]
-    evidence: tuple[tuple[str, int | None, str | None], ...] = ()
-    original_format: Format | None = None
-    source_px: tuple[int, int] = (0, 0)
-    width_px: int = 0
-    height_px: int = 0
-    resized: bool = False
-    quality: int | None = None
-    encodes: int = 0
-    target_met: bool | None = None
-
-
-@dataclass(frozen=True)
-class _Child:
-    pid: int
-    handle: int
-    channel: socket.socket
-    served: int = 0
-
-    def kill(self) -> None:
-        """End the child, if it still lives, and let go of it."""
-        with contextlib.suppress(ProcessLookupError, OSError):
-            signal.pidfd_send_signal(self.handle, signal.SIGKILL)
-        with contextlib.suppress(OSError):
-            os.close(self.handle)
-        self.channel.close()
-
-
-class _Budget:
-    """Bytes of decoded pixels that all running jobs may hold together."""
-
-    def __init__(self, total_bytes: int) -> None:
-        self._total = total_bytes
-        self._used = 0
-        self._changed = asyncio.Condition()
-
-    @contextlib.asynccontextmanager
-    async def hold(self, size: int) -> AsyncIterator[None]:
-        """Wait until ``size`` bytes are free; one job that is larger than the whole budget runs alone."""
-        size = min(size, self._total)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._used + size <= self._total)
-            self._used += size
-        try:
-            yield
-        finally:
-            self._used -= size
-            async with self._changed:
-                self._changed.notify_all()
+_TAKE_SECONDS, _FORK_TRIES, _RETRY_AFTER_SECONDS = 30.0, 3, 2
+_MORE_TRIES = 3
+_SLOWEST_PAUSE_SECONDS = 3.0
 
 
 class Pool:
-    """A zygote and the children that wait ready. One per server process."""
+    """A zygote and the children that wait ready. One per server process; several may have one ``budget``."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, budget: Budget | None = None) -> None:
         self.settings = settings
         self.tools: dict[str, bool] = {}
         self.versions: dict[str, str] = {}
-        self.layers: dict[str, bool] = {}
-        self._zygote: asyncio.subprocess.Process | None = None
-        self._control: socket.socket | None = None
-        self._ordering = asyncio.Lock()
-        self._ready: asyncio.Queue[_Child] = asyncio.Queue()
-        self._making: set[asyncio.Task[None]] = set()
-        self._budget = _Budget(settings.memory_budget_bytes)
-        self._deaths: OrderedDict[bytes, list[float]] = OrderedDict()
-        self._closing = False
+        self.proof = Proof()
         self.died = 0
         self.timed_out = 0
+        self.retried = 0
+        self._zygote: Zygote | None = None
+        self._starting = asyncio.Lock()
+        self._making: set[asyncio.Task[None]] = set()
+        self._row = Row(self._dismiss, lambda: len(self._making))
+        self._alive: set[Child] = set()
+        self._budget = budget or OwnBudget(settings.memory_budget_bytes)
+        self._poison = Poison()
+        self._closing = False
+
+    @property
+    def layers(self) -> dict[str, bool]:
+        """What the last child proved of its cage."""
+        return self.proof.layers
 
     @property
     def waiting(self) -> int:
         """Children that are ready for a picture."""
-        return self._ready.qsize()
+        return len(self._row)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is a zygote, and a child of it that proved itself and lives."""
+        return self._zygote is not None and not self._zygote.is_lost and bool(self._alive)
 
     async def start(self) -> None:
-        """Start the zygote and fill the row of waiting children. Raises ``Unavailable`` where that fails."""
-        await self._start_zygote()
-        if self.settings.required and not all(self.layers.values()):
-            missing = ", ".join(name for name, on in self.layers.items() if not on)
+        """Start the zygote, see what its first child proves, and fill the row. Raises ``Unavailable``."""
+        try:
+            self._row.put(await self._fork(""))
+        except BaseException:
             await self.stop()
-            raise Unavailable(f"REQUIRE_SANDBOX is set and this kernel lacks: {missing}")
-        for _ in range(self.settings.slots + 1):
+            raise
+        for _ in range(self.settings.slots):
             self._replace()
-
-    async def _start_zygote(self) -> None:
-        ours, theirs = wire.socket_pair()
-        environment = {
-            **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            "VIPS_CONCURRENCY": "1", "VIPS_BLOCK_UNTRUSTED": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2",
-            # Frame buffers stay in the child between its pictures instead of being mapped and cleared anew.
-            "MALLOC_MMAP_THRESHOLD_": str(128 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20),
-            "PYTHONDONTWRITEBYTECODE": "1", "HOME": "/nonexistent",
-        }  # fmt: skip
-        arguments = (str(self.settings.memory_bytes), str(self.settings.timeout_seconds))
-        self._zygote = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", self.settings.module, str(theirs.fileno()), *arguments,
-            pass_fds=(theirs.fileno(),), env=environment, stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        theirs.close()
-        ours.setblocking(False)
-        self._control = ours
-        packet, _ = await self._receive(ours, 120.0)
-        hello = wire.decode(packet) if packet else None
-        if not isinstance(hello, wire.Hello):
-            raise Unavailable("the encoding processes did not start")
-        self.tools, self.versions, self.layers = hello.tools, hello.versions, hello.layers
 
     async def stop(self) -> None:
         """End every child and the zygote."""
@@ -170,14 +92,161 @@ class Pool:
         for task in making:
             task.cancel()
         await asyncio.gather(*making, return_exceptions=True)
-        while not self._ready.empty():
-            self._ready.get_nowait().kill()
-        if self._control is not None:
-            self._control.close()
-        if self._zygote is not None and self._zygote.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._zygote.kill()
-            await self._zygote.wait()
+        for child in self._row.drain():
+            self._end(child)
+        if self._zygote is not None:
+            await self._zygote.stop()
+
+    async def proofs(self) -> dict[str, Proof]:
+        """What a child of each kind proves, by the program that it may have run. Raises ``Unavailable``."""
+        proofs = {}
+        for tool in ("", *(row.tool for row in FORMATS.values() if self.tools.get(row.tool))):
+            self._end(await self._fork(tool))
+            proofs[tool] = self.proof
+        return proofs
+
+    async def compress(
+        self, file: OpenFile, recipe: Recipe, limits: Limits, *, seconds: float | None = None, tenant: str = ""
+    ) -> Outcome:
+        """Have a child compress the picture in a file, within ``seconds`` where they are told.
+
+        ``tenant`` is whose picture it is. Raises the child's own error; ``EngineFailed`` where the picture ended its
+        child (``child_died``) or took too long (``timeout``); ``BadImage`` (``poisoned_input``) for what ended two
+        children in the last minutes; ``Unavailable`` where no child lived long enough for another reason. Cancelling
+        kills the child.
+        """
+        with _memory_file() as result:
+            order = self._order("compress", recipe, limits, seconds=seconds)
+            frame = await self._do(file, result, order, tenant)
+            assert isinstance(frame, wire.Compressed)
+            checked = _checked(file, result, frame.report)
+            if checked is None:
+                self.died += 1
+                self._poison.remember(tenant, file, recipe)
+                raise EngineFailed("the encoding process answered with something else", code=ErrorCode.CHILD_DIED)
+            return checked
+
+    async def estimate(
+        self, file: OpenFile, recipe: Recipe, limits: Limits, *, total_bytes: int | None = None, tenant: str = "",
+        alternatives: bool = False,
+    ) -> Estimate | None:  # fmt: skip
+        """Have a child estimate the picture in a file; raises what ``compress`` raises.
+
+        ``total_bytes`` where the file has only the first bytes of a file of that size: then ``None`` is the answer
+        where they say too little. With ``alternatives`` it speaks of other formats too.
+        """
+        return (await self.forecast(
+            file, recipe, limits, total_bytes=total_bytes, tenant=tenant, alternatives=alternatives
+        ))[0]  # fmt: skip
+
+    async def forecast(
+        self, file: OpenFile, recipe: Recipe, limits: Limits, *, total_bytes: int | None = None, tenant: str = "",
+        alternatives: bool = False,
+    ) -> tuple[Estimate | None, Outcome | None]:  # fmt: skip
+        """The estimate, and the result itself where the child made it to know."""
+        order = self._order("estimate", recipe, limits, total_bytes=total_bytes)
+        order = msgspec.structs.replace(order, alternatives=alternatives)
+        with _memory_file() as result:
+            frame = await self._do(file, result, order, tenant)
+            assert isinstance(frame, wire.Estimated)
+            return frame.estimate, None if frame.report is None else _checked(file, result, frame.report)
+
+    async def inspect(self, file: OpenFile, limits: Limits, *, tenant: str = "") -> Facts:
+        """Have a child say what the picture in a file is; raises what ``compress`` raises."""
+        frame = await self._do(file, file, self._order("inspect", Recipe(), limits), tenant)
+        assert isinstance(frame, wire.Inspected)
+        return frame.facts
+
+    def _order(
+        self, ask: Literal["compress", "estimate", "inspect"], recipe: Recipe, limits: Limits, *,
+        seconds: float | None = None, total_bytes: int | None = None,
+    ) -> wire.Order:  # fmt: skip
+        most = self.settings.timeout_seconds
+        seconds = most if seconds is None else min(seconds, most)
+        return wire.Order(ask=ask, recipe=recipe, limits=limits, seconds=seconds, total_bytes=total_bytes)
+
+    async def _do(self, source: OpenFile, result: OpenFile, order: wire.Order, tenant: str) -> wire.Answer:
+        """A child's answer to an order; a second child's where the first was lost through no fault of the picture.
+
+        Children that were dead before they took the order do not count: all that waited may have been killed.
+        """
+        self._poison.refuse(tenant, source, order.recipe)
+        tool = self._tool_for(read_head(source.fileno(), 1 << 16))
+        try:
+            begun = 0
+            for _ in range(self.settings.slots + _MORE_TRIES):
+                try:
+                    return await self._tried(source, result, order, tool, tenant)
+                except ChildLost as lost:
+                    begun += lost.taken
+                    if begun > 1:
+                        break
+                    self.retried += 1
+            raise _unavailable("the encoding processes are being replaced")
+        except OSError as error:  # no descriptor, no memory
+            raise _unavailable(f"the server has nothing left to work with: {error.strerror}") from error
+
+    async def _tried(
+        self, source: OpenFile, result: OpenFile, order: wire.Order, tool: str, tenant: str
+    ) -> wire.Answer:
+        """One child's answer. The child is let go of unless all went well and the picture was not large."""
+        child = await self._take(tool, "" if self.settings.shared else tenant)
+        talk = Conversation(child, self._budget)
+        again = False
+        try:
+            answer = await talk.answer_to(order, source, result)
+            # After a large picture the child goes, and its memory with it.
+            again = not tool and talk.raw_bytes <= _LARGE_BYTES
+            return answer
+        except ChildLost:
+            self.died += 1
+            raise
+        except PixleanError as error:
+            if error.code is ErrorCode.CHILD_DIED:
+                self.died += 1
+                self._poison.remember(tenant, source, order.recipe)
+            elif error.code is ErrorCode.TIMEOUT:
+                self.timed_out += 1
+            raise
+        finally:
+            self._let_go(child, again=again, is_of_row=not tool)
+
+    async def _take(self, tool: str, tenant: str) -> Child:
+        if not tool:
+            try:
+                return await self._row.take(tenant, _TAKE_SECONDS)
+            except TimeoutError:
+                raise _unavailable("no encoding process became free") from None
+        for rest in reversed(range(_FORK_TRIES)):
+            with contextlib.nullcontext() if not rest else contextlib.suppress(Unavailable):
+                return await self._fork(tool)
+            await asyncio.sleep(0.2)
+        raise _unavailable("no encoding process could be started")
+
+    def _let_go(self, child: Child, *, again: bool, is_of_row: bool) -> None:
+        """Put a child back into the row, or end it and have another made."""
+        child.served += 1
+        if again and child.served < self.settings.jobs_per_child and child.is_quiet() and not self._closing:
+            self._row.put(child)
+            return
+        self._end(child)
+        if is_of_row:
+            self._replace()
+
+    def _dismiss(self, child: Child) -> None:
+        """End a waiting child and have another made."""
+        self._end(child)
+        self._replace()
+
+    def _end(self, child: Child) -> None:
+        self._alive.discard(child)
+        child.kill()
+
+    def _gone(self, child: Child) -> None:
+        """A child ended. Who waited is replaced at once; who worked is missed by its own order."""
+        self._alive.discard(child)
+        if self._row.remove(child):
+            self._dismiss(child)
 
     def _replace(self) -> None:
         """Order one more waiting child, in the background."""
@@ -192,209 +261,61 @@ class Pool:
         pause = 0.0
         while not self._closing:
             await asyncio.sleep(pause)
-            pause = min(3.0, 2 * pause + 0.2)
-            try:
-                self._ready.put_nowait(await self._fork(tool=False))
+            pause = min(_SLOWEST_PAUSE_SECONDS, 2 * pause + 0.1)
+            with contextlib.suppress(OSError, Unavailable, TimeoutError):
+                child = await self._fork("")
+                self._row.put(child)
                 return
-            except (OSError, Unavailable, TimeoutError):
-                with contextlib.suppress(OSError, Unavailable, TimeoutError):
-                    await self._revive()
 
-    async def _revive(self) -> None:
-        """Start another zygote where the old one is gone."""
-        async with self._ordering:
-            if self._closing or (self._zygote is not None and self._zygote.returncode is None):
-                return
-            await self._start_zygote()
-
-    async def _fork(self, *, tool: bool) -> _Child:
-        ours, theirs = wire.socket_pair()
-        ours.setblocking(False)
-        try:
-            async with self._ordering:
-                if self._control is None:
-                    raise Unavailable("the encoding processes are not running")
-                wire.send(self._control, b"tool" if tool else b"plain", (theirs.fileno(),))
-                packet, handles = await self._receive(self._control, 10.0)
-            if not packet or not handles:
-                raise Unavailable("the encoding processes are not answering")
-            child = _Child(int(packet), handles[0], ours)
-        except BaseException:
-            ours.close()
-            raise
-        finally:
-            theirs.close()
-        packet, _ = await self._receive(ours, 10.0)
-        if not packet:
+    async def _fork(self, tool: str) -> Child:
+        """A child that has proved its cage. Raises ``Unavailable``, and ``OSError`` where descriptors ran out."""
+        zygote = await self._living_zygote()
+        child, ready = await zygote.fork(tool)
+        self.proof = Proof(layers=ready.layers, refused=tuple(ready.refused), escaped=tuple(ready.escaped))
+        if self.settings.required and not self.proof.holds:
             child.kill()
-            raise Unavailable("an encoding process did not start")
+            missing = ", ".join((*(name for name, on in self.layers.items() if not on), *self.proof.escaped))
+            raise Unavailable(f"REQUIRE_SANDBOX is set and this does not hold here: {missing}")
+        self._alive.add(child)
+        child.watch(self._gone)
         return child
 
-    @staticmethod
-    async def _receive(end: socket.socket, seconds: float) -> tuple[bytes, list[int]]:
-        """One packet with its descriptors, without blocking the loop."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(seconds):
-            while True:
-                try:
-                    return wire.receive(end)
-                except BlockingIOError:
-                    arrived = asyncio.Event()
-                    loop.add_reader(end.fileno(), arrived.set)
-                    try:
-                        await arrived.wait()
-                    finally:
-                        loop.remove_reader(end.fileno())
-                except ConnectionResetError:
-                    return b"", []
+    async def _living_zygote(self) -> Zygote:
+        async with self._starting:
+            if self._zygote is not None and not self._zygote.is_lost:
+                return self._zygote
+            if self._closing:
+                raise Unavailable("the encoding processes are ending")
+            self._zygote = zygote = Zygote(self.settings, self._zygote_lost)
+            await zygote.start()
+            self.tools, self.versions = zygote.hello.tools, zygote.hello.versions
+            return zygote
 
-    async def _take(self, *, tool: bool) -> _Child:
-        if tool:
-            return await self._fork(tool=True)
-        async with asyncio.timeout(30):
-            return await self._ready.get()
+    def _zygote_lost(self, _: Zygote) -> None:
+        """Its children die with it, and each that waited asks for another, which starts the next zygote."""
 
-    def _let_go(self, child: _Child, *, again: bool) -> None:
-        """Put a child back into the row, or end it and order another."""
-        if again and child.served + 1 < self.settings.jobs_per_child and not self._closing:
-            self._ready.put_nowait(replace(child, served=child.served + 1))
-            return
-        child.kill()
-        self._replace()
-
-    async def compress(self, given: int, recipe: Recipe, limits: Limits, *, seconds: float | None = None) -> Work:
-        """Have a child compress the picture in the file ``given``, within ``seconds`` where they are told.
-
-        Raises the child's own error, ``EngineFailed`` where it died (``child_died``) or took too long (``timeout``),
-        and ``BadImage`` (``poisoned_input``) for bytes that killed two children in the last minutes. Cancelling
-        kills the child.
-        """
-        result = wire.memory_file("result")
-        try:
-            job = self._job("compress", recipe, limits, seconds=seconds)
-            frame = await self._do(given, result, job)
-            assert isinstance(frame, wire.Done)
-            return Work(
-                data=wire.read_all(result, frame.size),
-                format=Format(frame.format),
-                method=frame.method,
-                score=frame.score,
-                seconds=frame.seconds,
-                evidence=tuple(frame.evidence),
-                original_format=Format(frame.original_format) if frame.original_format else None,
-                source_px=frame.source_px,
-                width_px=frame.width_px,
-                height_px=frame.height_px,
-                resized=frame.resized,
-                quality=frame.quality,
-                encodes=frame.encodes,
-                target_met=frame.target_met,
-            )
-        finally:
-            os.close(result)
-
-    async def estimate(
-        self, given: int, recipe: Recipe, limits: Limits, *, total_bytes: int | None = None
-    ) -> Estimate | None:
-        """Have a child estimate the picture in the file ``given``; raises what ``compress`` raises.
-
-        ``total_bytes`` where ``given`` has only the first bytes of a file of that size: then ``None`` is the answer
-        where they say too little.
-        """
-        frame = await self._do(given, given, self._job("estimate", recipe, limits, total_bytes=total_bytes))
-        assert isinstance(frame, wire.Estimated)
-        return frame.estimate
-
-    def _job(
-        self, ask: Literal["compress", "estimate"], recipe: Recipe, limits: Limits, *, seconds: float | None = None,
-        total_bytes: int | None = None,
-    ) -> wire.Job:  # fmt: skip
-        most = self.settings.timeout_seconds
-        seconds = most if seconds is None else min(seconds, most)
-        return wire.Job(ask=ask, recipe=recipe, limits=limits, seconds=seconds, total_bytes=total_bytes)
-
-    async def _do(self, given: int, result: int, job: wire.Job) -> wire.Frame:
-        """A child's answer to a job. The child is replaced unless all went well and the picture was not large."""
-        head = os.pread(given, 1 << 16, 0)
-        if self._deaths:
-            self._refuse_poison(_fingerprint(given))
-        needs_tool = self.tools.get("gifsicle", False) and detect(head) is Format.GIF
-        child = await self._take(tool=needs_tool)
-        again = False
-        try:
-            frame, raw_bytes = await self._converse(child, given, result, job)
-            # After a large picture the child goes, and its memory with it.
-            again = not needs_tool and raw_bytes <= _LARGE_BYTES
-            return frame
-        except PixleanError as error:
-            if error.code is ErrorCode.CHILD_DIED:
-                self.died += 1
-                self._remember_death(_fingerprint(given))
-            elif error.code is ErrorCode.TIMEOUT:
-                self.timed_out += 1
-            raise
-        finally:
-            if needs_tool:
-                child.kill()
-            else:
-                self._let_go(child, again=again)
-
-    async def _converse(self, child: _Child, given: int, result: int, job: wire.Job) -> tuple[wire.Frame, int]:
-        """The child's last frame, and the bytes that its picture takes decoded. Raises the child's error."""
-        seconds = job.seconds
-        raw_bytes = 0
-        try:
-            async with asyncio.timeout(seconds + 1):
-                wire.send(child.channel, wire.encode(job), (given, result))
-                frame = await self._frame(child, seconds + 1)
-                if isinstance(frame, wire.Probed):
-                    raw_bytes = frame.raw_bytes
-                    async with self._budget.hold(raw_bytes):
-                        wire.send(child.channel, b"go")
-                        frame = await self._frame(child, seconds + 1)
-        except TimeoutError:
-            raise EngineFailed(
-                f"the image took longer than {seconds:.0f} seconds", code=ErrorCode.TIMEOUT, facts={"limit": seconds}
-            ) from None
-        except OSError as error:
-            raise EngineFailed("the encoding process died", code=ErrorCode.CHILD_DIED) from error
-        if isinstance(frame, wire.Failed):
-            code = ErrorCode(frame.code) if frame.code in set(ErrorCode) else ErrorCode.ENGINE_FAILED
-            raise error_for(code, frame.message, frame.facts)
-        if job.ask == "compress":
-            fits = isinstance(frame, wire.Done) and os.fstat(result).st_size == frame.size
-        else:
-            fits = isinstance(frame, wire.Estimated)
-        if not fits:
-            raise EngineFailed("the encoding process answered with something else", code=ErrorCode.CHILD_DIED)
-        return frame, raw_bytes
-
-    async def _frame(self, child: _Child, seconds: float) -> wire.Frame:
-        packet, descriptors = await self._receive(child.channel, seconds)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        if not packet:
-            raise EngineFailed("the encoding process died", code=ErrorCode.CHILD_DIED)
-        try:
-            return wire.decode(packet)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise EngineFailed("the encoding process answered with garbage", code=ErrorCode.CHILD_DIED) from error
-
-    def _refuse_poison(self, fingerprint: bytes) -> None:
-        now = time.monotonic()
-        for known, times in list(self._deaths.items()):
-            if now - times[-1] > _POISON_SECONDS:
-                del self._deaths[known]
-        if len(self._deaths.get(fingerprint, ())) >= _POISON_DEATHS:
-            raise error_for(
-                ErrorCode.POISONED_INPUT, "these bytes ended two encoding processes and are refused for some minutes"
-            )
-
-    def _remember_death(self, fingerprint: bytes) -> None:
-        self._deaths.setdefault(fingerprint, []).append(time.monotonic())
-        while len(self._deaths) > 1000:
-            self._deaths.popitem(last=False)
+    def _tool_for(self, head: bytes) -> str:
+        """The program that encoding such a file may run, where it is installed; empty for none."""
+        name = detect(head)
+        tool = FORMATS[name].tool if name is not None else ""
+        return tool if self.tools.get(tool, False) else ""
 
 
-def _fingerprint(given: int) -> bytes:
-    return hashlib.blake2b(wire.read_all(given, os.fstat(given).st_size), digest_size=16).digest()
+def _unavailable(message: str) -> Unavailable:
+    return Unavailable(message, facts={"retry_after": _RETRY_AFTER_SECONDS})
+
+
+def _checked(file: OpenFile, result: MemoryFile, report: Report) -> Outcome | None:
+    """A result that is what its report says of it, else ``None``.
+
+    Read once: what is looked at and what is answered is this copy, whatever a child does to the file.
+    """
+    outcome = Outcome(data=result.read_head(min(report.size_bytes, result.size_bytes)), report=report)
+    return claims.checked(outcome, os.fstat(file.fileno()).st_size)
+
+
+def _memory_file() -> MemoryFile:
+    try:
+        return MemoryFile("result")
+    except OSError as error:
+        raise _unavailable(f"the server has no memory or descriptor left: {error.strerror}") from error

@@ -5,28 +5,30 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
-from pixlean.access.tariffs import Meter
 from pixlean.access.usage import Ledger
+from pixlean.domain import share
 from pixlean.domain.errors import EngineFailed, ErrorCode, PixleanError, Unavailable
-from pixlean.domain.task import Call, Job, Kind, Made, State, Ticket
+from pixlean.domain.memory import MemoryFile
+from pixlean.domain.task import Call, Job, JobResult, Kind, Notice, State
 from pixlean.jobs.contract import Queue
 from pixlean.jobs.store import Jobs, LeaseLost
 from pixlean.outbound.fetch import Fetcher
-from pixlean.sandbox.wire import memory_file, write_all
 from pixlean.service.compress import Compress
 from pixlean.service.inputs import Upload
-from pixlean.service.submit import REMEMBER_SECONDS, input_key, made_of, result_key, terms_of, units
-from pixlean.service.words import Words
+from pixlean.service.submit import REMEMBER_SECONDS, cost_of, count, input_key, result_key, result_of, terms_of
+from pixlean.service.words import Words, plain
 from pixlean.storage.blobs import Blobs
 
 MOST_ATTEMPTS = 3
+# Jobs are claimed ahead of a free place, so the death of a server cuts off some that had not even begun.
+_MOST_CUT_OFF = 10
 # How long a second and a third attempt wait, and how long one waits that could not even begin.
-_AGAIN_SECONDS = (1.0, 5.0, 15.0)
+_AGAIN_SECONDS = (1.0, 5.0)
 _AWAY_SECONDS = 3.0
 # What trying again may change; all else is decided the first time.
 _PASSING = frozenset({ErrorCode.CHILD_DIED, ErrorCode.ENGINE_FAILED, ErrorCode.INTERNAL})
@@ -36,11 +38,12 @@ _log = logging.getLogger("pixlean.jobs")
 
 
 class Fulfil:
-    """The handler of pictures; built once by the wiring. ``words`` tells of an end in the words of the job's API."""
+    """The handler of pictures; built once by the wiring. ``words`` are those of each API."""
 
     def __init__(
-        self, jobs: Jobs, queue: Queue, blobs: Blobs, compress: Compress, fetcher: Fetcher, ledger: Ledger, words: Words
-    ) -> None:
+        self, jobs: Jobs, queue: Queue, blobs: Blobs, compress: Compress, fetcher: Fetcher, ledger: Ledger,
+        words: Mapping[str, Words],
+    ) -> None:  # fmt: skip
         self._jobs = jobs
         self._queue = queue
         self._blobs = blobs
@@ -62,88 +65,81 @@ class Fulfil:
             raise
 
     async def _worked(self, job: Job) -> float | None:
-        assert job.ticket is not None
-        if job.attempts > MOST_ATTEMPTS:
-            error = EngineFailed("the job was given up: every attempt was cut off", code=ErrorCode.ENGINE_FAILED)
-            return await self._end(job, None, error, 0)
+        if job.attempts > _MOST_CUT_OFF:
+            return await self._end(job.failed(EngineFailed("the job was given up: every attempt was cut off")), 0)
         try:
-            made, amount = await self._made(job, job.ticket)
+            result, units = await self._compressed(job)
         except Unavailable as error:
             _log.warning("a job waits: %s", error.message, extra={"job": job.id})
             return await self._jobs.give_back(job, _AWAY_SECONDS, forgiven=True)
         except PixleanError as error:
             if error.code in _PASSING and job.attempts < MOST_ATTEMPTS:
                 return await self._jobs.give_back(job, _AGAIN_SECONDS[job.attempts - 1], forgiven=False)
-            return await self._end(job, None, error, 0)
-        return await self._end(job, made, None, amount)
+            return await self._end(job.failed(error), 0)
+        return await self._end(job.succeeded(result), units)
 
-    async def _made(self, job: Job, ticket: Ticket) -> tuple[Made, int]:
-        file = memory_file("job")
-        try:
+    async def _compressed(self, job: Job) -> tuple[JobResult, int]:
+        """The result, which then lies in the store, and the units that it costs."""
+        ticket = job.ticket
+        with share.working_for(share.of_key(job.key_id)), MemoryFile("job") as file:
             if ticket.source_url is not None:
                 await self._fetcher.fetch(ticket.source_url, file, most_bytes=ticket.most_bytes)
             else:
                 blob = await self._blobs.get(input_key(job.id))
                 if blob is None:
                     raise EngineFailed("the job's input is gone", code=ErrorCode.ENGINE_FAILED)
-                write_all(file, blob.data)
-            done = await self._compress(Upload(file), ticket.recipe, terms_of(ticket, patient=True))
-        finally:
-            os.close(file)
-        key = result_key(job.id, job.fence)
-        await self._blobs.put(key, done.work.data)
-        return made_of(done, key), units(done)
+                file.write_all(blob.data)
+            compressed = await self._compress(Upload(file), ticket.recipe, terms_of(ticket, patient=True))
+        key, report = result_key(job.id, job.fence), compressed.outcome.report
+        await self._blobs.put(key, compressed.outcome.data, lasting=True)
+        return result_of(report, key), cost_of(ticket, report)
 
-    async def _end(self, job: Job, made: Made | None, error: PixleanError | None, amount: int) -> float | None:
+    async def _end(self, ended: Job, units: int) -> float | None:
         """Write down the end with all that follows from it, in one transaction; only the last claim can."""
         last = asyncio.get_running_loop().time() + _MOST_WRITING_SECONDS
         while True:
             try:
-                ended = await self._ended(job, made, error, amount)
+                counts = await self._written(ended, units)
                 break
             except Unavailable:
                 if asyncio.get_running_loop().time() > last:
                     return _AWAY_SECONDS
                 await asyncio.sleep(_AWAY_SECONDS)
-        if not ended and made is not None:
-            await self._forget(made.key)
-        if ended:
+        if counts:
+            await self._jobs.persist()  # before the input goes: an end that is lost again would need it
             self._queue.wake()
-            await self._forget(input_key(job.id))
+            await self._forget(input_key(ended.id))
+        elif ended.result is not None:
+            await self._forget(ended.result.key)
         return None
 
-    async def _ended(self, job: Job, made: Made | None, error: PixleanError | None, amount: int) -> bool:
-        assert job.ticket is not None
-        said = None if error is None else (error.code, error.message)
+    async def _written(self, ended: Job, units: int) -> bool:
+        ticket = ended.ticket
         async with self._jobs.transaction() as connection:
-            ended = await self._jobs.finish(
-                connection, job, made=made, error=said, keep_seconds=job.ticket.keep_seconds,
-                remember_seconds=REMEMBER_SECONDS,
-            )  # fmt: skip
-            if not ended:
+            counts = await self._jobs.finish(
+                connection, ended, keep_seconds=ticket.keep_seconds, remember_seconds=REMEMBER_SECONDS
+            )
+            if not counts:
                 return False
-            if made is not None and job.ticket.meter:
-                await self._ledger.count(connection, job.key_id, Meter(job.ticket.meter), job.id, amount)
-            if job.ticket.webhook_url is not None:
-                call = self._call(job, made, error)
-                if await self._jobs.add(connection, call):
-                    await self._queue.announce(connection, Kind.WEBHOOK, call.id)
+            await count(self._ledger, connection, ended, ended.id, units)
+            if ticket.webhook_url is not None:
+                notice = self._notice(ended, ticket.webhook_url)
+                if await self._jobs.add(connection, notice):
+                    await self._queue.announce(connection, Kind.WEBHOOK, notice.id)
         return True
 
-    def _call(self, job: Job, made: Made | None, error: PixleanError | None) -> Job:
+    def _notice(self, ended: Job, url: str) -> Notice:
         """The webhook that tells of the end: its body is written once, here."""
-        assert job.ticket is not None and job.ticket.webhook_url is not None
         now = self._jobs.clock()
-        told = replace(
-            job, state=State.FAILED if error else State.DONE, made=made, error_code=error.code if error else None,
-            error_message=error.message if error else "", completed_at=now, expires_at=now + job.ticket.keep_seconds,
+        body = msgspec.json.encode(self._told(ended.kept_from(now))).decode()
+        return Notice(
+            id=f"msg_{ended.id}", state=State.QUEUED, input_bytes=len(body), attempts=0, fence=0, due_at=now,
+            created_at=now, call=Call(url=url, body=body, job_id=ended.id, api=ended.api, key_id=ended.key_id),
         )  # fmt: skip
-        body = msgspec.json.encode(self._words(told)).decode()
-        call = Call(url=job.ticket.webhook_url, body=body, job_id=job.id)
-        return Job(
-            id=f"msg_{job.id}", kind=Kind.WEBHOOK, api=job.api, key_id=job.key_id, state=State.QUEUED,
-            input_bytes=len(body), attempts=0, fence=0, due_at=now, created_at=now, call=call,
-        )  # fmt: skip
+
+    def _told(self, ended: Job) -> Mapping[str, Any]:
+        words = self._words.get(ended.api)
+        return plain(ended) if words is None else words.show_ended(ended)
 
     async def _forget(self, key: str) -> None:
         """Delete what is needed no more; the sweeper finds it where the store is away."""

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pixlean.domain.errors import BadImage, ErrorCode
+from pixlean.domain.memory import MemoryFile
 from pixlean.outbound.fetch import Fetcher
-from pixlean.sandbox.wire import memory_file
 
 
 @dataclass(frozen=True)
 class Upload:
-    """An open file that its owner closes."""
+    """A file that is there already; its owner closes it."""
 
-    file: int
+    file: MemoryFile
 
 
 @dataclass(frozen=True)
@@ -33,25 +32,20 @@ Origin = Upload | Link
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A picture's bytes in an open file, and what getting them took."""
+    """A picture's bytes in a file, and what getting them took."""
 
-    file: int
-    size_bytes: int
-    seconds: dict[str, float]
+    file: MemoryFile
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @contextlib.asynccontextmanager
 async def opened(origin: Origin, fetcher: Fetcher) -> AsyncIterator[Input]:
     """The picture of an origin, fetched where it must be; raises what the fetcher raises, ``BadImage`` where empty."""
     if isinstance(origin, Upload):
-        yield Input(file=origin.file, size_bytes=os.fstat(origin.file).st_size, seconds={})
+        yield Input(file=origin.file)
         return
     started = time.perf_counter()
-    file = memory_file("fetched")
-    try:
-        size_bytes = await fetcher.fetch(origin.url, file, most_bytes=origin.most_bytes)
-        if not size_bytes:
+    with fetcher.new_file() as file:
+        if not await fetcher.fetch(origin.url, file, most_bytes=origin.most_bytes):
             raise BadImage("the URL leads to an empty file", code=ErrorCode.UNSUPPORTED_FORMAT)
-        yield Input(file=file, size_bytes=size_bytes, seconds={"fetch": time.perf_counter() - started})
-    finally:
-        os.close(file)
+        yield Input(file=file, seconds={"fetch": time.perf_counter() - started})

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from pixlean.access.keys import Keys
-from pixlean.domain.errors import ErrorCode, PixleanError, Unavailable
-from pixlean.domain.task import Job
+from pixlean.domain.errors import DeliveryFailed, PixleanError, Unavailable
+from pixlean.domain.task import Notice, State
 from pixlean.jobs.store import Jobs, LeaseLost
+from pixlean.outbound.circuit import Circuits
 from pixlean.outbound.webhook import WebhookSender, signatures
+from pixlean.service.words import Words
 
 # Eight tries over a day less a few minutes; the second after one minute (contract: within two).
 BACKOFF_SECONDS = (60.0, 300.0, 900.0, 3_600.0, 10_800.0, 25_200.0, 43_200.0)
@@ -32,55 +35,69 @@ class Settings:
 class Notify:
     """The handler of webhooks; ``failures`` counts tries that no receiver took."""
 
-    def __init__(self, jobs: Jobs, sender: WebhookSender, keys: Keys, settings: Settings) -> None:
+    def __init__(
+        self, jobs: Jobs, sender: WebhookSender, keys: Keys, words: Mapping[str, Words], settings: Settings
+    ) -> None:
         self._jobs = jobs
         self._sender = sender
         self._keys = keys
+        self._words = words
         self._settings = settings
+        self._circuits = Circuits()
         self.failures = 0
         self.delivered = 0
 
-    async def __call__(self, job: Job) -> float | None:
+    async def __call__(self, notice: Notice) -> float | None:
         """Try once; the seconds until the next try, or ``None``."""
         try:
-            async with self._jobs.held(job):
-                return await self._tried(job)
+            async with self._jobs.held(notice):
+                return await self._tried(notice)
         except LeaseLost:
             return None
         except asyncio.CancelledError:
-            await asyncio.shield(self._jobs.give_back(job, 0.0, forgiven=True))
+            await asyncio.shield(self._jobs.give_back(notice, 0.0, forgiven=True))
             raise
         except Unavailable:
-            return await self._jobs.give_back(job, _AWAY_SECONDS, forgiven=True)
+            return await self._jobs.give_back(notice, _AWAY_SECONDS, forgiven=True)
 
-    async def _tried(self, job: Job) -> float | None:
-        said = await self._problem(job)
+    async def _tried(self, notice: Notice) -> float | None:
+        pause = self._circuits.pause(notice.call.url)
+        if pause:
+            # Not a try: the receiver's host answers nobody just now.
+            return await self._jobs.give_back(notice, pause * random.uniform(1.0, 1.2), forgiven=True)  # noqa: S311
+        said = await self._problem(notice)
         if said is None:
             self.delivered += 1
-            return await self._end(job, None)
+            await self._end(replace(notice, state=State.DONE))
+            return None
         self.failures += 1
-        if job.attempts > len(self._settings.backoff_seconds):
-            _log.error("a webhook was given up: %s", said, extra={"webhook": job.id})
-            return await self._end(job, said)
-        pause = self._settings.backoff_seconds[job.attempts - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
-        return await self._jobs.give_back(job, pause, forgiven=False)
+        if notice.attempts > len(self._settings.backoff_seconds):
+            _log.error("a webhook was given up: %s", said, extra={"webhook": notice.id})
+            await self._end(notice.failed(DeliveryFailed(said)))
+            return None
+        pause = self._settings.backoff_seconds[notice.attempts - 1] * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        return await self._jobs.give_back(notice, pause, forgiven=False)
 
-    async def _problem(self, job: Job) -> str | None:
+    async def _problem(self, notice: Notice) -> str | None:
         """Send it; what went wrong, or ``None`` where the receiver took it."""
-        assert job.call is not None
-        body = job.call.body.encode()
-        secret = await self._keys.webhook_secret(job.key_id) or self._settings.secret
-        headers = signatures(secret, job.id, int(self._jobs.clock()), body) if secret else {"webhook-id": job.id}
+        body = notice.call.body.encode()
+        secret = await self._keys.webhook_secret(notice.key_id) or self._settings.secret
+        headers = self._signed(notice, secret, body) if secret else {"webhook-id": notice.id}
         try:
-            status = await self._sender.send(job.call.url, body, headers)
+            status = await self._sender.send(notice.call.url, body, headers)
+        except Unavailable:
+            raise  # this server's own shortage says nothing about the receiver
         except PixleanError as error:
+            self._circuits.failed(notice.call.url)
             return error.message
+        self._circuits.answered(notice.call.url)
         return None if 200 <= status < 300 else f"the receiver answered {status}"
 
-    async def _end(self, job: Job, problem: str | None) -> float | None:
-        error = None if problem is None else (ErrorCode.DELIVERY_FAILED, problem)
+    def _signed(self, notice: Notice, secret: str, body: bytes) -> dict[str, str]:
+        headers = signatures(secret, notice.id, int(self._jobs.clock()), body)
+        words = self._words.get(notice.call.api)
+        return headers if words is None else {**words.sign(secret, body), **headers}
+
+    async def _end(self, ended: Notice) -> None:
         async with self._jobs.transaction() as connection:
-            await self._jobs.finish(
-                connection, job, error=error, keep_seconds=_KEEP_SECONDS, remember_seconds=_KEEP_SECONDS
-            )
-        return None
+            await self._jobs.finish(connection, ended, keep_seconds=_KEEP_SECONDS, remember_seconds=_KEEP_SECONDS)

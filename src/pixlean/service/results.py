@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from pixlean.access.links import Links
 from pixlean.domain.caller import Caller
 from pixlean.domain.errors import ErrorCode, InvalidRequest
-from pixlean.domain.task import Job, State
+from pixlean.domain.task import Job, JobResult, State
 from pixlean.jobs.store import Jobs
 from pixlean.storage.blobs import Blobs
 
@@ -18,6 +19,14 @@ LINK_SECONDS = 3600.0
 _FRESH_SECONDS = 0.1
 _ENDED_FRESH_SECONDS = 60.0
 _MOST_SEEN = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A result that is still there."""
+
+    result: JobResult
+    data: bytes
 
 
 class Results:
@@ -37,14 +46,16 @@ class Results:
             raise _unknown()
         return job
 
-    async def data(self, job: Job) -> bytes:
+    async def read(self, job: Job) -> Kept:
         """A finished job's result. Raises ``InvalidRequest`` (``not_ready``, ``not_found``) and ``Unavailable``."""
         if job.state is not State.DONE:
             raise InvalidRequest("the job has no result", code=ErrorCode.NOT_READY)
-        found = None if job.made is None else await self._blobs.get(job.made.key)  # swept, where nothing is remembered
-        if found is None:
+        if job.result is None:  # swept
             raise _unknown()
-        return found.data
+        blob = await self._blobs.get(job.result.key)
+        if blob is None:
+            raise _unknown()
+        return Kept(result=job.result, data=blob.data)
 
     async def query(self, job: Job, variant: str) -> str:
         """The query string of a link that opens a result for an hour, without a key."""
@@ -71,7 +82,7 @@ class Results:
         now = time.monotonic()
         if job is not None and now < until:
             return job
-        job = await self._jobs.find(job_id)
+        job = await self._jobs.find(Job, job_id)
         if job is not None:
             self._seen[job_id] = (job, now + (_FRESH_SECONDS if job.is_open else _ENDED_FRESH_SECONDS))
             self._seen.move_to_end(job_id)

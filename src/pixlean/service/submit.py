@@ -6,19 +6,22 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pixlean.access.tariffs import Meter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from pixlean.access.usage import Ledger
-from pixlean.domain.caller import Caller
-from pixlean.domain.errors import PixleanError, Unavailable
-from pixlean.domain.task import Job, Kind, Made, State, Ticket
+from pixlean.domain.errors import ErrorCode, InvalidRequest, PixleanError, Unavailable
+from pixlean.domain.memory import MemoryFile
+from pixlean.domain.report import Report
+from pixlean.domain.task import Job, JobResult, Kind, State, Ticket
 from pixlean.jobs.contract import Queue
 from pixlean.jobs.store import Jobs, Summary, new_id
-from pixlean.sandbox.wire import read_all
 from pixlean.service.compress import Compress, Compressed, Terms
-from pixlean.service.inputs import Input, Upload
+from pixlean.service.inputs import Upload
 from pixlean.storage.blobs import Blobs
 
 PREFIX = "jobs"
+# The note of a ticket that says which request it was, where an idempotency key came with it.
+FINGERPRINT = "fingerprint"
 REMEMBER_SECONDS = 24 * 3600.0
 # A guess for a server that has made nothing yet: a second a megabyte.
 _FIRST_PACE = 1.0 / (1 << 20)
@@ -35,10 +38,11 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A picture that was made within the request: its job, and what was made; ``None`` where a former answer counts."""
+    """A picture that was made within the request: the job that remembers it, and the result."""
 
     job: Job
-    done: Compressed | None
+    result: JobResult
+    compressed: Compressed
 
 
 def input_key(job_id: str) -> str:
@@ -56,18 +60,23 @@ def terms_of(ticket: Ticket, *, patient: bool) -> Terms:
     return Terms(inputs=ticket.inputs, most_side_px=ticket.most_side_px, patient=patient)
 
 
-def made_of(done: Compressed, key: str) -> Made:
-    """What is remembered of a result."""
-    work = done.work
-    return Made(
-        key=key, format=work.format, original_bytes=done.original_bytes, size_bytes=len(work.data),
-        width_px=work.width_px, height_px=work.height_px, method=work.method, target_met=work.target_met,
+def result_of(report: Report, key: str) -> JobResult:
+    """What a row remembers of a result."""
+    return JobResult(
+        key=key, format=report.format, original_bytes=report.source_bytes, size_bytes=report.size_bytes,
+        width_px=report.width_px, height_px=report.height_px, method=report.method, target_met=report.target_met,
     )  # fmt: skip
 
 
-def units(done: Compressed) -> int:
-    """What a picture costs: 1 up to 4096 pixels on its longest side, else 2 (seeds/picwish.txt, Guidelines 6)."""
-    return 1 if max(done.work.source_px, default=0) <= 4096 else 2
+def cost_of(ticket: Ticket, report: Report) -> int:
+    """What a result costs, in units of its meter."""
+    return 0 if ticket.price is None else ticket.price.of(report.source_px)
+
+
+async def count(ledger: Ledger, connection: AsyncConnection, job: Job, request_id: str, units: int) -> None:
+    """Count what a job costs, in the transaction that ends it."""
+    if job.ticket.price is not None and units:
+        await ledger.count(connection, job.key_id, job.ticket.price.meter, request_id, units)
 
 
 class Submit:
@@ -86,66 +95,58 @@ class Submit:
         self._clock = clock
         self._summary = (Summary(), float("-inf"))
 
-    async def same(self, caller: Caller, api: str, idempotency_key: str | None) -> Job | None:
-        """The job that this caller made with this key before."""
-        if idempotency_key is None:
-            return None
-        return await self._jobs.find_same(caller.key_id, f"{api}:{idempotency_key}")
+    async def same(self, ticket: Ticket, idempotency_key: str | None) -> Job | None:
+        """The job that this caller made with this key before. Raises ``InvalidRequest`` where that was another one."""
+        same = _same(ticket, idempotency_key)
+        former = None if same is None else await self._jobs.find_same(ticket.key_id, same)
+        if former is not None and former.ticket.notes.get(FINGERPRINT, "") not in ("", ticket.notes.get(FINGERPRINT)):
+            raise InvalidRequest("this Idempotency-Key was used for another request", code=ErrorCode.KEY_REUSED)
+        return former
 
-    async def later(
-        self, ticket: Ticket, caller: Caller, api: str, given: Input | None, idempotency_key: str | None = None
-    ) -> Job:
-        """Accept a job: when this returns, it will be done. ``given`` is the picture where it was uploaded.
+    async def later(self, ticket: Ticket, upload: MemoryFile | None, idempotency_key: str | None = None) -> Job:
+        """Accept a job: when this returns, it will be done. ``upload`` is the picture where it is not to be fetched.
 
         Raises ``Unavailable`` where it can't be kept, or too many are waiting: then nothing was accepted.
         """
         await self._check_room()
-        job = self._new(ticket, caller, api, given.size_bytes if given else 0)
-        if given is not None:
-            await self._blobs.put(input_key(job.id), read_all(given.file, given.size_bytes))
-        same = None if idempotency_key is None else f"{api}:{idempotency_key}"
+        job = self._new(ticket, upload.size_bytes if upload else 0)
+        if upload is not None:
+            await self._blobs.put(input_key(job.id), upload.read_all(), lasting=True)
         async with self._jobs.transaction() as connection:
-            added = await self._jobs.add(connection, job, idempotency_key=same)
+            added = await self._jobs.add(connection, job, idempotency_key=_same(ticket, idempotency_key))
             if added:
                 await self._queue.announce(connection, Kind.COMPRESS, job.id)
         if added:
+            await self._jobs.persist()
             self._queue.wake()
             return job
         await self._blobs.delete(input_key(job.id))
-        former = await self._jobs.find_same(caller.key_id, str(same))
-        if former is None:
-            raise Unavailable("the request that used this Idempotency-Key is just ending")
-        return former
+        return await self._former(ticket, idempotency_key)
 
     async def now(
-        self,
-        ticket: Ticket,
-        caller: Caller,
-        api: str,
-        given: Input,
-        request_id: str,
-        idempotency_key: str | None = None,
-    ) -> Finished:
-        """Make a picture within the request, and keep it as a job that is done. Raises what ``Compress`` raises."""
-        started = self._clock()
-        job = replace(self._new(ticket, caller, api, given.size_bytes), started_at=started)
-        done = await self._compress(Upload(given.file), ticket.recipe, terms_of(ticket, patient=False))
-        key = result_key(job.id, 0)
-        await self._blobs.put(key, done.work.data)
-        job = self._ended(job, State.DONE, made=made_of(done, key))
-        if await self._record(job, ticket, caller, api, request_id, units(done), idempotency_key):
-            return Finished(job=job, done=done)
-        await self._blobs.delete(key)
-        former = await self.same(caller, api, idempotency_key)
-        if former is None:
-            raise Unavailable("the request that used this Idempotency-Key is just ending")
-        return Finished(job=former, done=None)
+        self, ticket: Ticket, picture: MemoryFile, request_id: str, idempotency_key: str | None = None
+    ) -> Finished | Job:
+        """Make a picture within the request, and keep it as a job that is done; or the job that was the same before.
 
-    async def failed(self, ticket: Ticket, caller: Caller, api: str, error: PixleanError) -> Job:
+        Raises what ``Compress`` raises.
+        """
+        started = self._clock()
+        job = replace(self._new(ticket, picture.size_bytes), started_at=started)
+        compressed = await self._compress(Upload(picture), ticket.recipe, terms_of(ticket, patient=False))
+        report = compressed.outcome.report
+        result = result_of(report, result_key(job.id, 0))
+        await self._blobs.put(result.key, compressed.outcome.data)
+        job = job.succeeded(result).kept_from(self._clock())
+        if await self._record(job, request_id, cost_of(ticket, report), idempotency_key):
+            return Finished(job=job, result=result, compressed=compressed)
+        await self._blobs.delete(result.key)
+        return await self._former(ticket, idempotency_key)
+
+    async def failed(self, ticket: Ticket, error: PixleanError) -> Job:
         """Keep the memory of a picture that could not be made within the request."""
-        job = self._ended(self._new(ticket, caller, api, 0), State.FAILED)
-        job = replace(job, started_at=job.created_at, error_code=error.code, error_message=error.message)
-        await self._record(job, ticket, caller, api, "", 0, None)
+        job = self._new(ticket, 0)
+        job = replace(job, started_at=job.created_at).failed(error).kept_from(self._clock())
+        await self._record(job, "", 0, None)
         return job
 
     async def expected_seconds(self, size_bytes: int) -> int:
@@ -162,34 +163,31 @@ class Submit:
         if summary.waiting >= self._settings.most_waiting:
             raise Unavailable("too many jobs are waiting", facts={"retry_after": 30, "queue_depth": summary.waiting})
 
-    def _new(self, ticket: Ticket, caller: Caller, api: str, size_bytes: int) -> Job:
+    def _new(self, ticket: Ticket, size_bytes: int) -> Job:
         now = self._clock()
         return Job(
-            id=new_id(), kind=Kind.COMPRESS, api=api, key_id=caller.key_id, state=State.QUEUED, input_bytes=size_bytes,
-            attempts=0, fence=0, due_at=now, created_at=now, ticket=ticket,
+            id=new_id(), state=State.QUEUED, input_bytes=size_bytes, attempts=0, fence=0, due_at=now, created_at=now,
+            ticket=ticket,
         )  # fmt: skip
 
-    def _ended(self, job: Job, state: State, made: Made | None = None) -> Job:
-        assert job.ticket is not None
-        now = self._clock()
-        return replace(job, state=state, made=made, completed_at=now, expires_at=now + job.ticket.keep_seconds)
-
-    async def _record(
-        self,
-        job: Job,
-        ticket: Ticket,
-        caller: Caller,
-        api: str,
-        request_id: str,
-        amount: int,
-        idempotency_key: str | None,
-    ) -> bool:
+    async def _record(self, job: Job, request_id: str, units: int, idempotency_key: str | None) -> bool:
         """Write an ended job and what it costs in one transaction."""
-        assert job.expires_at is not None
-        same = None if idempotency_key is None else f"{api}:{idempotency_key}"
-        forget_at = max(job.expires_at, job.created_at + REMEMBER_SECONDS)
+        same = _same(job.ticket, idempotency_key)
+        forget_at = max(job.expires_at or 0.0, job.created_at + REMEMBER_SECONDS)
         async with self._jobs.transaction() as connection:
             added = await self._jobs.add(connection, job, idempotency_key=same, forget_at=forget_at)
-            if added and ticket.meter and job.state is State.DONE:
-                await self._ledger.count(connection, caller.key_id, Meter(ticket.meter), request_id or job.id, amount)
+            if added:
+                await count(self._ledger, connection, job, request_id or job.id, units)
         return added
+
+    async def _former(self, ticket: Ticket, idempotency_key: str | None) -> Job:
+        """The job that stood in the way of a new one."""
+        former = await self.same(ticket, idempotency_key)
+        if former is None:
+            raise Unavailable("the request that used this Idempotency-Key is just ending")
+        return former
+
+
+def _same(ticket: Ticket, idempotency_key: str | None) -> str | None:
+    """A caller's key as it is kept: the same word means something else in another API."""
+    return None if idempotency_key is None else f"{ticket.api}:{idempotency_key}"

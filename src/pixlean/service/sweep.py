@@ -44,7 +44,7 @@ class Sweep:
         self._queue = queue
         self._round = 0
         self._steps: tuple[Callable[[], Awaitable[object]], ...] = (
-            self._expired_jobs, self._old_outputs, self._orphans, ledger.refund_lost,
+            self._expired_jobs, self._old_outputs, self._surplus, self._orphans, ledger.refund_lost,
         )  # fmt: skip
 
     async def run(self) -> None:
@@ -90,6 +90,22 @@ class Sweep:
         # A little later than they end for their owners: a download that has begun is not cut.
         old = datetime.now(UTC) - outputs.LIFE - timedelta(minutes=5)
         await self._blobs.delete(*await self._blobs.older_than(outputs.PREFIX, old))
+
+    async def _surplus(self) -> None:
+        """Results beyond the quota, the oldest first; what a job still needs is none of them."""
+        if self._round % 3:
+            return
+        stored = await self._blobs.measure((outputs.PREFIX, submit.PREFIX))
+        excess, surplus = self._blobs.excess_bytes, []
+        for each in stored:
+            if excess <= 0:
+                break
+            if not each.key.endswith("/input"):
+                surplus.append(each.key)
+                excess -= each.size_bytes
+        if surplus:
+            _log.error("the store of results is nearly full: the %d oldest go before their time", len(surplus))
+            await self._blobs.delete(*surplus)
 
     async def _orphans(self) -> None:
         """Files of jobs that have no row: of a server that died while it accepted one, or of a claim that lost."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from pixlean.domain.limits import Limits
+from pixlean.domain.share import owner
+from pixlean.domain.turns import Turns
 from pixlean.outbound.fetch import Fetcher
 from pixlean.sandbox.pool import Pool
 from pixlean.service.gate import Gate
@@ -22,7 +23,7 @@ class Workshop:
     gate: Gate
     fetcher: Fetcher
     limits: Limits
-    slots: asyncio.Semaphore
+    slots: Turns
 
     @contextlib.asynccontextmanager
     async def place(self, *, patient: bool = False) -> AsyncIterator[float]:
@@ -32,5 +33,7 @@ class Workshop:
         """
         started = time.perf_counter()
         with contextlib.nullcontext() if patient else self.gate.enter():
-            async with self.slots:
+            # A caller's jobs have a line of their own: whoever waits for an answer does not stand behind them.
+            who = f"{owner()} (jobs)" if patient else owner()
+            async with self.slots.turn(who, may_yield=not patient):
                 yield time.perf_counter() - started

@@ -8,7 +8,6 @@ import fcntl
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import StaticPool
 
 from pixlean.domain.errors import ErrorCode, Unavailable
+from pixlean.state.settings import Settings
 
 HEAD = "0002"
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -27,24 +27,47 @@ _MIGRATION_LOCK = 749_5326
 _PATIENCE_SECONDS = 2.0
 # After a failure the next requests are told at once for this long, not one by one after the patience.
 _REST_SECONDS = 1.0
+_START_SECONDS = 5.0
+_WRITES = text("UPDATE usage SET used = used WHERE key_id = ''")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Settings:
-    """``url`` is empty for SQLite in ``folder``, else ``postgresql+asyncpg://...``."""
-
-    folder: Path
-    url: str = ""
+class StateUnusable(Exception):
+    """Keys, usage and jobs can't be kept where the settings say; the text is a sentence for the operator."""
 
 
-class FolderInUse(Exception):
+class FolderInUse(StateUnusable):
     """Another server keeps its state in the same folder."""
 
 
-def check_folder(folder: Path) -> None:
-    """Raise ``FolderInUse`` where a server keeps its state in the folder now."""
-    with contextlib.suppress(OSError):
-        os.close(_locked(folder))
+def check_usable(settings: Settings) -> None:
+    """Ask, before a server starts, whether it can keep its state. Raises ``StateUnusable``."""
+    if not settings.url:
+        try:
+            os.close(_locked(settings.folder))
+        except OSError as error:
+            raise StateUnusable(f"PIXLEAN_DATA_DIR can't be used: {settings.folder}: {error.strerror}") from error
+    asyncio.run(_check_database(settings))
+
+
+async def _check_database(settings: Settings) -> None:
+    """A database on another machine gets a moment: it may be starting as well."""
+    database = Database(settings)
+    end = time.monotonic() + (_START_SECONDS if settings.url else 0.0)
+    try:
+        while True:
+            try:
+                async with database.transaction() as connection:
+                    await connection.execute(_WRITES)
+                return
+            except (Unavailable, SQLAlchemyError) as error:
+                if time.monotonic() >= end:
+                    place = "DATABASE_URL" if settings.url else str(database.file)
+                    cause = error.__cause__ or error
+                    reason = str(getattr(cause, "orig", None) or cause).partition("\n")[0] or type(cause).__name__
+                    raise StateUnusable(f"the database can't be used: {place}: {reason}") from error
+                await asyncio.sleep(_REST_SECONDS)
+    finally:
+        await database.close()
 
 
 def _locked(folder: Path) -> int:
@@ -127,23 +150,37 @@ class Database:
                 raise
             raise _lost() from error
 
+    async def persist(self) -> None:
+        """Wait until what was committed is on the disk: it survives a power cut.
+
+        SQLite writes its log through only now and then, which is enough for what nobody was promised.
+        """
+        if self.embedded:
+            with contextlib.suppress(FileNotFoundError):  # all of the log is in the database
+                await asyncio.to_thread(synced, self.file.with_name(f"{self.file.name}-wal"))
+
     async def answers(self) -> bool:
         """Whether the database can be written to now."""
         try:
             async with self.transaction() as connection:
-                await connection.execute(text("UPDATE usage SET used = used WHERE key_id = ''"))
+                await connection.execute(_WRITES)
         except Unavailable:
             return False
         return True
 
     async def close(self) -> None:
         """Close all connections and let the folder go."""
-        await self._engine.dispose()
-        if self._reader is not None:
-            self._reader.dispose()
+        await self.disconnect()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    async def disconnect(self) -> None:
+        """Close all connections; the folder stays this server's."""
+        await self._engine.dispose()
+        if self._reader is not None:
+            self._reader.dispose()
+            self._reader = None
 
     async def _migrate(self) -> None:
         if self._migrated:
@@ -153,11 +190,24 @@ class Database:
                 return
             if self.embedded:
                 self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                # SQLite gives what it keeps beside the database the same mode.
+                os.close(os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                for file in self._folder.glob(f"{self.file.name}*"):
+                    file.chmod(0o600)
             async with self._engine.begin() as connection:
                 if not self.embedded:
                     await connection.execute(text(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})"))
                 await connection.run_sync(_upgrade)
             self._migrated = True
+
+
+def synced(file: Path) -> None:
+    """Write a file through to the disk. Raises ``OSError``."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _upgrade(connection: Connection) -> None:

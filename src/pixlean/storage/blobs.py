@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,10 +18,16 @@ from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, NotF
 from obstore.store import LocalStore, from_url
 
 from pixlean.domain.errors import ErrorCode, Unavailable
+from pixlean.storage.cache import OwnTotal, Total
 
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)+")
 _RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _DELETED_AT_ONCE = 500
+# Of the quota: beyond it the oldest results go.
+_FULL = 0.9
+# Of the disk, for the database and for others who share it.
+_KEPT_FREE = 0.05
+_MOST_KEPT_FREE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,16 @@ class Settings:
     s3_endpoint: str = ""
     gcs_emulator: str = ""
     timeout_seconds: float = 30.0
+    most_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """An object without its bytes."""
+
+    key: str
+    size_bytes: int
+    written_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,12 +68,14 @@ class Blobs:
     Every method raises ``Unavailable`` (``store_lost``) where the store does not answer or is full.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stored: Total | None = None) -> None:
         self._settings = settings
         self._opened: Any = None
+        self._stored = stored or OwnTotal()  # as far as this server knows: measured now and then, and written since
 
-    async def put(self, key: str, data: bytes) -> None:
-        """Write an object, whole or not at all."""
+    async def put(self, key: str, data: bytes, *, lasting: bool = False) -> None:
+        """Write an object, whole or not at all; a ``lasting`` one survives a power cut from then on."""
+        self._check_room(len(data))
         async with self._guarded():
             try:
                 await obstore.put_async(self._store(), _checked(key), data)
@@ -63,6 +83,9 @@ class Blobs:
                 # Emulators of Google's store leave out the ETag that the library asks for after it has written.
                 if not (self._settings.gcs_emulator and "MissingEtag" in str(error)):
                     raise
+            self._stored.add(len(data))
+            if lasting and not self._settings.url:
+                await asyncio.to_thread(_synced, self._settings.folder, self._settings.folder / key)
 
     async def get(self, key: str) -> Blob | None:
         """An object, or ``None`` where there is none."""
@@ -95,6 +118,37 @@ class Blobs:
                 found += [entry["path"] for entry in batch if entry["last_modified"] < moment]
         return tuple(found)
 
+    async def measure(self, prefixes: tuple[str, ...]) -> tuple[Stored, ...]:
+        """All objects below some prefixes, the oldest first; what ``put`` may still write is counted from here on."""
+        found: list[Stored] = []
+        async with self._guarded(seconds=10 * self._settings.timeout_seconds):
+            for prefix in prefixes:
+                async for batch in obstore.list(self._store(), prefix=prefix):
+                    found += [
+                        Stored(key=one["path"], size_bytes=one["size"], written_at=one["last_modified"])
+                        for one in batch
+                    ]
+        self._stored.correct(sum(each.size_bytes for each in found))
+        return tuple(sorted(found, key=lambda each: each.written_at))
+
+    @property
+    def excess_bytes(self) -> int:
+        """What is to go until there is room again."""
+        most = self._settings.most_bytes
+        stored = self._stored.value
+        return stored - int(most * _FULL) if most and stored > most * _FULL else 0
+
+    def _check_room(self, size_bytes: int) -> None:
+        """Raise ``Unavailable`` where the quota is used up, or the disk is nearly full: others need the rest of it."""
+        most = self._settings.most_bytes
+        full = bool(most) and self._stored.value + size_bytes > most
+        if not full and not self._settings.url:
+            with contextlib.suppress(OSError):
+                disk = shutil.disk_usage(self._settings.folder)
+                full = disk.free - size_bytes < min(disk.total * _KEPT_FREE, _MOST_KEPT_FREE_BYTES)
+        if full:
+            raise Unavailable("the store of results is full", code=ErrorCode.STORE_LOST, facts={"retry_after": 30})
+
     @contextlib.asynccontextmanager
     async def _guarded(self, seconds: float | None = None) -> AsyncIterator[None]:
         try:
@@ -124,6 +178,16 @@ def _open(settings: Settings) -> Any:
         options["allow_http"] = True
         more = {"config": {"base_url": settings.gcs_emulator, "bearer_token": "emulator"}}
     return from_url(settings.url, client_options=options, retry_config=_RETRIES, **more)  # type: ignore[call-overload]
+
+
+def _synced(top: Path, file: Path) -> None:
+    """Write a file and the folders above it through to the disk."""
+    for place in (file, *(parent for parent in file.parents if parent == top or top in parent.parents)):
+        descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _checked(key: str) -> str:

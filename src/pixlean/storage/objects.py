@@ -11,7 +11,13 @@ from typing import Any
 from urllib.parse import quote
 
 import obstore
-from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    BaseError,
+    GenericError,
+    InvalidPathError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 from obstore.store import GCSStore, LocalStore, S3Store
 
 from pixlean.domain.delivery import Credentials, Delivered, Delivery, Provider
@@ -28,12 +34,15 @@ _RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 class Settings:
     """Which buckets may be written to (empty: any), and where the stores are.
 
+    With ``prefix_by_key`` every key writes below a folder of its own.
+
     ``gcs_emulator`` and ``s3_endpoint`` replace the public services. ``google_credentials`` is a service account's
     file: without one an emulator is asked without a key, and its links are not signed.
     """
 
     allowed_buckets: frozenset[str] = frozenset()
     file_root: str = ""
+    prefix_by_key: bool = False
     gcs_emulator: str = ""
     google_credentials: str = ""
     s3_endpoint: str = ""
@@ -49,7 +58,7 @@ class ObjectStores:
     def check(self, delivery: Delivery) -> None:
         """Raise ``AccessDenied`` (``delivery_forbidden``) or ``InvalidRequest`` where it must not be written there."""
         if not _BUCKET.fullmatch(delivery.bucket) or ".." in delivery.bucket:
-            raise InvalidRequest("'storage.bucket' is no bucket name")
+            raise InvalidRequest("the bucket's name is none that a store takes")
         allowed = self.settings.allowed_buckets
         if allowed and delivery.bucket not in allowed:
             raise AccessDenied("this server does not write to that bucket", code=ErrorCode.DELIVERY_FORBIDDEN)
@@ -68,7 +77,10 @@ class ObjectStores:
             if delivery.credentials is None:
                 raise DeliveryFailed("the result could not be stored") from error
             raise AccessDenied("the store refused the credentials", code=ErrorCode.DELIVERY_FORBIDDEN) from error
-        except (BaseError, OSError, ValueError, TimeoutError) as error:
+        except (InvalidPathError, ValueError) as error:
+            # No store takes such a path or header: it was not the store that failed.
+            raise InvalidRequest("'storage' names a path or header that no store takes") from error
+        except (BaseError, OSError, TimeoutError) as error:
             raise DeliveryFailed("the result could not be stored") from error
         plain = self._plain_url(delivery)
         return Delivered(
@@ -94,7 +106,9 @@ class ObjectStores:
             return LocalStore(Path(settings.file_root) / delivery.bucket, mkdir=True)
         more = {name: value for name, value in delivery.headers if name not in _ATTRIBUTES}
         if delivery.provider is Provider.S3:
-            options["default_headers"] = {**more, **({"x-amz-acl": "public-read"} if delivery.public else {})}
+            # No ACL: the client can't sign one, Amazon refuses it unsigned, and new buckets take none. What is public
+            # there is said by the bucket's policy.
+            options["default_headers"] = more
             config: dict[str, Any] = _s3_access(delivery.credentials) if delivery.credentials else {}
             if settings.s3_endpoint:
                 options["allow_http"] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 import unicodedata
 from collections.abc import Coroutine
@@ -13,8 +14,9 @@ from starlette.requests import Request
 
 from pixlean.access.rate import Standing
 from pixlean.domain.errors import InvalidRequest, PixleanError
-from pixlean.domain.formats import FORMATS, Format
+from pixlean.domain.formats import FORMATS, Format, still_of
 from pixlean.service.compress import Compressed
+from pixlean.web.body import Form
 from pixlean.web.contract import account, services
 
 _Answer = TypeVar("_Answer")
@@ -54,21 +56,21 @@ def rate_headers(standing: Standing | None) -> dict[str, str]:
     }
 
 
-def note(request: Request, done: Compressed) -> None:
+def note(request: Request, compressed: Compressed) -> None:
     """What came out, for those who count and log."""
-    noted = account(request)
-    noted.format, noted.method = str(done.work.format), done.work.method
-    noted.bytes_out, noted.seconds = len(done.work.data), done.seconds
+    noted, report = account(request), compressed.outcome.report
+    noted.format, noted.method = str(report.format), report.method
+    noted.bytes_out, noted.seconds = report.size_bytes, compressed.seconds
 
 
 def media_type(made: Format) -> str:
-    """A format's media type in APIs that know no APNG."""
-    return FORMATS[Format.PNG if made is Format.APNG else made].media_type
+    """A format's media type in APIs that know no other name for its moving kind."""
+    return FORMATS[still_of(made)].media_type
 
 
 def file_ending(made: Format) -> str:
-    """The usual end of a file's name, with its dot; an APNG's is a PNG's too."""
-    return FORMATS[Format.PNG if made is Format.APNG else made].extensions[0]
+    """The usual end of a file's name, with its dot; the moving kind has the same."""
+    return FORMATS[still_of(made)].extensions[0]
 
 
 def public_url(request: Request, path: str) -> str:
@@ -85,6 +87,18 @@ def idempotency_key(request: Request) -> str | None:
             "Idempotency-Key must be 1 to 200 visible ASCII characters", facts={"param": "Idempotency-Key"}
         )
     return key
+
+
+async def fingerprint(request: Request, form: Form) -> str:
+    """What tells one request from another that comes with the same idempotency key: where to, fields and file."""
+    return await asyncio.to_thread(_digest, f"{request.url.path}?{request.url.query}", form)
+
+
+def _digest(target: str, form: Form) -> str:
+    digest = hashlib.blake2b(repr((target, sorted(form.fields.items()))).encode(), digest_size=16)
+    if form.file is not None:
+        digest.update(form.file.read_all())
+    return digest.hexdigest()
 
 
 def error_headers(error: PixleanError, status: int) -> dict[str, str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 import multipart
 from starlette.requests import ClientDisconnect, Request
 
+from pixlean.domain.budget import Hold
 from pixlean.domain.errors import ErrorCode, InvalidRequest, LimitExceeded
-from pixlean.sandbox.wire import memory_file
-from pixlean.web.contract import Settings
+from pixlean.domain.memory import MemoryFile
+from pixlean.web.settings import Settings
 
 _FIELD_BYTES = 1 << 20
 _OVERHEAD_BYTES = 1 << 16
@@ -25,34 +26,39 @@ _JSON_BYTES = 1 << 20
 _JSON_DEPTH = 64
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Form:
-    """A multipart body: text fields, and the file as an open descriptor that ``close`` gives back."""
+    """A body that was read: text fields, and the file where one was sent. Whoever opened the form closes the file."""
 
-    fields: dict[str, str] = field(default_factory=dict)
-    file: int | None = None
-    file_bytes: int = 0
+    fields: Mapping[str, str] = field(default_factory=dict)
+    file: MemoryFile | None = None
     file_name: str = ""
     media_type: str = ""
 
-    def close(self) -> None:
-        """Close the file."""
-        if self.file is not None:
-            os.close(self.file)
-            self.file = None
+    @property
+    def sent_file(self) -> MemoryFile | None:
+        """The file, where one was sent that is not empty."""
+        return self.file if self.file is not None and self.file.size_bytes else None
 
 
 async def chunks(request: Request, settings: Settings, limit_bytes: int) -> AsyncIterator[bytes]:
-    """The body's chunks. Raises ``LimitExceeded`` over the limit, ``InvalidRequest`` where it stalls or breaks off."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit_bytes:
-        raise too_large(int(declared), settings.max_file_bytes)
+    """The body's chunks. Raises ``LimitExceeded`` over the limit, ``InvalidRequest`` where it stalls or breaks off.
+
+    What is said to be the limit is the file's, where the body may hold more beside it.
+    """
+    said_limit = min(limit_bytes, settings.max_file_bytes)
+    if _declared(request) > limit_bytes:
+        raise too_large(request, 0, said_limit)
     stream = request.stream()
-    seen = 0
-    end = asyncio.get_running_loop().time() + settings.body_total_seconds
+    clock = asyncio.get_running_loop().time
+    seen, seen_before = 0, 0
+    end = clock() + settings.body_total_seconds
+    # A stall is over when enough has come, not with the next byte: who sends one now and then is stalled as well.
+    stalled_at = clock() + settings.body_stall_seconds
+    least_bytes = settings.body_least_rate * settings.body_stall_seconds
     while True:
         try:
-            left = min(settings.body_stall_seconds, end - asyncio.get_running_loop().time())
+            left = min(stalled_at, end) - clock()
             async with asyncio.timeout(max(0.0, left)):
                 chunk = await anext(stream, None)
         except TimeoutError:
@@ -62,27 +68,46 @@ async def chunks(request: Request, settings: Settings, limit_bytes: int) -> Asyn
         if chunk is None:
             return
         seen += len(chunk)
+        if seen - seen_before >= least_bytes:
+            seen_before, stalled_at = seen, clock() + settings.body_stall_seconds
         if seen > limit_bytes:
-            raise too_large(seen, settings.max_file_bytes)
+            raise too_large(request, seen, said_limit)
         if chunk:
             yield chunk
 
 
-def too_large(size: int, limit: int) -> LimitExceeded:
-    """The error for a body or file over the limit."""
+def _hold(request: Request, settings: Settings) -> Hold | None:
+    """Room for a body before it is read. Raises ``Unavailable`` where there is none."""
+    if settings.budget is None:
+        return None
+    hold = settings.budget.hold()
+    hold.reach(min(_declared(request), settings.max_file_bytes))
+    return hold
+
+
+def _declared(request: Request) -> int:
+    """The body's size where its head tells it, else 0."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isdigit() and len(said) < 20 else 0
+
+
+def too_large(request: Request, seen_bytes: int, limit: int) -> LimitExceeded:
+    """The error for a body or file over the limit: with the size that was declared, else with what had come of it."""
     return LimitExceeded(
         f"the file is larger than the limit of {limit} bytes",
         code=ErrorCode.BODY_TOO_LARGE,
-        facts={"file_size": size, "limit": limit},
+        facts={"file_size": max(_declared(request) or seen_bytes, limit + 1), "limit": limit},
     )
 
 
+@contextlib.asynccontextmanager
 async def read_form(
     request: Request, settings: Settings, most_file_bytes: int | None = None, *, file_field: str = "file"
-) -> Form:
-    """Parse a multipart body while it streams in. The caller closes the form.
+) -> AsyncIterator[Form]:
+    """A multipart body, parsed while it streams in; its file lives as long as the block.
 
     ``most_file_bytes`` where a dialect has another limit than the server, ``file_field`` where another name.
+    Raises ``InvalidRequest`` and ``LimitExceeded``.
     """
     if most_file_bytes is not None:
         settings = replace(settings, max_file_bytes=most_file_bytes)
@@ -90,8 +115,14 @@ async def read_form(
     boundary = options.get("boundary", "")
     if kind != "multipart/form-data" or not boundary or len(boundary) > 200:
         raise InvalidRequest("the multipart body has no boundary", code=ErrorCode.MALFORMED_BODY)
-    form = Form()
-    reader = _FormReader(form, settings.max_file_bytes, file_field)
+    hold = _hold(request, settings)
+    with contextlib.closing(_FormReader(request, settings.max_file_bytes, file_field, hold)) as reader:
+        await _parse(request, settings, boundary, reader)
+        yield reader.form()
+
+
+async def _parse(request: Request, settings: Settings, boundary: str, reader: _FormReader) -> None:
+    """Hand the parts of a body to the reader as they come."""
     try:
         parser = multipart.PushMultipartParser(
             boundary,
@@ -107,28 +138,38 @@ async def read_form(
                 break
         if not parser.closed:
             parser.close()
-        return form
     except multipart.MultipartError as error:
-        form.close()
         if "size" in str(error).lower() and reader.in_file:
-            raise too_large(reader.size, settings.max_file_bytes) from error
+            raise too_large(request, reader.size, settings.max_file_bytes) from error
         raise InvalidRequest("the multipart body is malformed", code=ErrorCode.MALFORMED_BODY) from error
-    except BaseException:
-        form.close()
-        raise
 
 
 class _FormReader:
-    """Puts the parser's events into a form: a header begins a part, bytes fill it, ``None`` ends it."""
+    """Collects what the parser tells: a header begins a part, bytes fill it, ``None`` ends it."""
 
-    def __init__(self, form: Form, most_file_bytes: int, file_field: str) -> None:
-        self._form = form
+    def __init__(self, request: Request, most_file_bytes: int, file_field: str, hold: Hold | None) -> None:
+        self._request = request
+        self._hold = hold
         self._file_field = file_field
         self._most_file_bytes = most_file_bytes
+        self._fields: dict[str, str] = {}
+        self._file: MemoryFile | None = None
+        self._file_name = self._media_type = ""
         self._name: str | None = None
         self._text = bytearray()
         self.in_file = False
         self.size = 0
+
+    def form(self) -> Form:
+        """What came; the file stays this reader's."""
+        return Form(fields=self._fields, file=self._file, file_name=self._file_name, media_type=self._media_type)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        if self._hold is not None:
+            self._hold.release()
 
     def take(self, event: Any) -> None:
         if isinstance(event, multipart.MultipartSegment):
@@ -148,18 +189,17 @@ class _FormReader:
                 f"unexpected file field {str(segment.name)[:50]!r}; send the image as '{self._file_field}'",
                 code=ErrorCode.MISSING_FILE,
             )
-        if self._form.file is not None:
+        if self._file is not None:
             raise InvalidRequest(f"more than one '{self._file_field}' was sent")
-        self._form.file = memory_file("upload")
-        self._form.file_name, self._form.media_type = segment.filename or "", segment.content_type or ""
+        self._file, self._hold = MemoryFile("upload", self._hold), None
+        self._file_name, self._media_type = segment.filename or "", segment.content_type or ""
 
     def _fill(self, part: bytes) -> None:
         self.size += len(part)
-        if self.in_file and self._form.file is not None:
+        if self.in_file and self._file is not None:
             if self.size > self._most_file_bytes:
-                raise too_large(self.size, self._most_file_bytes)
-            os.write(self._form.file, part)
-            self._form.file_bytes = self.size
+                raise too_large(self._request, self.size, self._most_file_bytes)
+            self._file.append(part)
             return
         if self.size > _FIELD_BYTES:
             raise InvalidRequest(f"the field {str(self._name)[:50]!r} is too long")
@@ -169,28 +209,37 @@ class _FormReader:
         if self.in_file or self._name is None:
             return
         try:
-            self._form.fields.setdefault(self._name, self._text.decode("utf-8"))
+            self._fields.setdefault(self._name, self._text.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise InvalidRequest(f"the field {self._name[:50]!r} is not UTF-8") from error
 
 
-async def read_any(request: Request, settings: Settings, most_file_bytes: int, *, file_field: str = "file") -> Form:
-    """A form however it is written: multipart, urlencoded or JSON. The caller closes it. Raises as ``read_form``."""
+@contextlib.asynccontextmanager
+async def read_any(
+    request: Request, settings: Settings, most_file_bytes: int, *, file_field: str = "file"
+) -> AsyncIterator[Form]:
+    """A form however it is written: multipart, urlencoded or JSON. Lives and raises as ``read_form`` does."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
-        return await read_form(request, settings, most_file_bytes, file_field=file_field)
-    if kind == "application/json":
-        return Form(fields=_texts(await read_json(request, settings)))
-    if kind == "application/x-www-form-urlencoded":
-        body = bytearray()
-        async for chunk in chunks(request, settings, _JSON_BYTES):
-            body += chunk
-        try:
-            pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_PARTS)
-        except ValueError as error:
-            raise InvalidRequest("the form is not valid", code=ErrorCode.MALFORMED_BODY) from error
-        return Form(fields=dict(reversed(pairs)))  # the first of a name counts, as in multipart
-    raise InvalidRequest("send multipart/form-data, a urlencoded form or JSON", code=ErrorCode.WRONG_MEDIA_TYPE)
+        async with read_form(request, settings, most_file_bytes, file_field=file_field) as form:
+            yield form
+    elif kind == "application/json":
+        yield Form(fields=_texts(await read_json(request, settings)))
+    elif kind == "application/x-www-form-urlencoded":
+        yield Form(fields=await _urlencoded(request, settings))
+    else:
+        raise InvalidRequest("send multipart/form-data, a urlencoded form or JSON", code=ErrorCode.WRONG_MEDIA_TYPE)
+
+
+async def _urlencoded(request: Request, settings: Settings) -> dict[str, str]:
+    body = bytearray()
+    async for chunk in chunks(request, settings, _JSON_BYTES):
+        body += chunk
+    try:
+        pairs = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=_MOST_PARTS)
+    except ValueError as error:
+        raise InvalidRequest("the form is not valid", code=ErrorCode.MALFORMED_BODY) from error
+    return dict(reversed(pairs))  # the first of a name counts, as in multipart
 
 
 def _texts(body: dict[str, Any]) -> dict[str, str]:
@@ -206,17 +255,16 @@ def _texts(body: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-async def read_raw(request: Request, settings: Settings) -> Form:
-    """A body that is the file itself, whatever its type; a missing or empty one has ``file_bytes`` 0."""
-    form = Form(file=memory_file("upload"), media_type=request.headers.get("content-type", ""))
-    assert form.file is not None
-    try:
+@contextlib.asynccontextmanager
+async def read_raw(request: Request, settings: Settings) -> AsyncIterator[MemoryFile]:
+    """A body that is the file itself, whatever its type; a missing one is empty. The file lives as long as the block.
+
+    Raises ``InvalidRequest`` and ``LimitExceeded``.
+    """
+    with MemoryFile("upload", _hold(request, settings)) as file:
         async for chunk in chunks(request, settings, settings.max_file_bytes):
-            form.file_bytes += os.write(form.file, chunk)
-        return form
-    except BaseException:
-        form.close()
-        raise
+            file.append(chunk)
+        yield file
 
 
 async def read_json(request: Request, settings: Settings) -> dict[str, Any]:

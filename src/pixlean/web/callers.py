@@ -25,6 +25,21 @@ def client_address(request: Request, trusted: tuple[IPv4Network | IPv6Network, .
         if claimed is None:
             break
         address = claimed
+    return _counted(address)
+
+
+def counted_address(text: str) -> str:
+    """The address of a peer as limits count it: an IPv6 one as its /64."""
+    return _counted(_parsed(text))
+
+
+def is_trusted(text: str, trusted: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """Whether a peer is one of the proxies that are trusted."""
+    address = _parsed(text)
+    return address is not None and _is_in(address, trusted)
+
+
+def _counted(address: IPv4Address | IPv6Address | None) -> str:
     if isinstance(address, IPv6Address):
         return str(ip_network((int(address) >> 64 << 64, 64)))
     return str(address) if address else "unknown"

@@ -20,9 +20,9 @@ async def show_signed(request: Request, api: str, job_id: str, link: str) -> Res
     enter(request, api)
     asked = request.query_params
     job = await house.results.behind(job_id, api, link, asked.get("expires", ""), asked.get("signature", ""))
-    data = await house.results.data(job)
-    assert job.made is not None
-    return show_file(request, data, media_type(job.made.format), attachment("compressed", file_ending(job.made.format)))
+    kept = await house.results.read(job)
+    name = attachment("compressed", file_ending(kept.result.format))
+    return show_file(request, kept.data, media_type(kept.result.format), name)
 
 
 def show_file(request: Request, data: bytes, media_type: str, disposition: str) -> Response:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
+from pixlean.domain.recipe import QUALITY
 
+Default = TypeVar("Default", bool, None)
 _TRUE, _FALSE = {"true", "1", "yes", "on"}, {"false", "0", "no", "off"}
+
+
+def quality(fields: Mapping[str, str]) -> int | None:
+    """The field ``quality``, as ``whole`` reads it."""
+    return whole(fields, "quality", QUALITY.least, QUALITY.most)
 
 
 def whole(fields: Mapping[str, str], name: str, least: int, most: int) -> int | None:
@@ -36,7 +44,7 @@ def number(fields: Mapping[str, str], name: str, least: float, most: float, *, a
     return value
 
 
-def flag(fields: Mapping[str, str], name: str, *, default: bool) -> bool:
+def flag(fields: Mapping[str, str], name: str, *, default: Default) -> bool | Default:
     """True or false in the words that forms use. Raises ``InvalidRequest``."""
     text = fields.get(name, "").lower()
     if text not in _TRUE | _FALSE | {""}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import logging
 import re
 import time
@@ -13,10 +15,12 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pixlean.domain.errors import ErrorCode, PixleanError, Unavailable
 from pixlean.web.contract import Account
 
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_MOST_HEADERS = 200
+_MOST_HEADERS = 100
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)  # of descriptors, memory, threads
 _log = logging.getLogger("pixlean.web")
 
 
@@ -87,24 +91,32 @@ class Reception:
                 observer(finished)
 
 
+@dataclass(frozen=True, kw_only=True)
+class CorsRule:
+    """Which origins may read answers, and which of their headers."""
+
+    origins: tuple[str, ...]
+    exposed: tuple[str, ...]
+
+
 class Cors:
     """Cross-origin rules by path: the longest prefix that fits says which origins may read."""
 
-    def __init__(self, app: ASGIApp, origins: Mapping[str, tuple[str, ...]], exposed: tuple[str, ...]) -> None:
+    def __init__(self, app: ASGIApp, rules: Mapping[str, CorsRule]) -> None:
         self._rules = sorted(
             (
                 (
                     prefix,
                     CORSMiddleware(
                         app,
-                        allow_origins=list(allowed),
+                        allow_origins=list(rule.origins),
                         allow_methods=["GET", "POST", "OPTIONS"],
                         allow_headers=["Authorization", "Content-Type", "X-Request-ID", "X-API-Key", "Idempotency-Key"],
-                        expose_headers=list(exposed),
+                        expose_headers=list(rule.exposed),
                         max_age=600,
                     ),
                 )
-                for prefix, allowed in origins.items()
+                for prefix, rule in rules.items()
             ),
             key=lambda rule: -len(rule[0]),
         )
@@ -112,27 +124,34 @@ class Cors:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         path = scope.get("path", "/")
-        app = next((rule for prefix, rule in self._rules if path.startswith(prefix)), self._rules[-1][1])
+        app = next((rule for prefix, rule in self._rules if f"{path}/".startswith(prefix)), self._rules[-1][1])
         await app(scope, receive, send)
 
 
-class Net:
-    """Catches what nothing else caught, and heads with too many headers: both in the dialect's words."""
+_CROWDED = PixleanError("too many headers", code=ErrorCode.HEAD_TOO_LARGE)
+_SHORT = Unavailable("the server has run short of memory or descriptors", facts={"retry_after": 2})
+_CUT = PixleanError("the server is shutting down", code=ErrorCode.SHUTTING_DOWN, facts={"retry_after": 5})
+_CRASH = PixleanError("something went wrong on our side", code=ErrorCode.INTERNAL)
 
-    def __init__(
-        self, app: ASGIApp, show_crash: Callable[[str], Response], show_crowded: Callable[[str], Response]
-    ) -> None:
+
+class Net:
+    """Catches what nothing else caught, heads with too many headers, and what the server's end cuts off.
+
+    ``show`` tells an error in the words of the path's dialect.
+    """
+
+    def __init__(self, app: ASGIApp, show: Callable[[str, PixleanError], Response]) -> None:
         self._app = app
-        self._show_crash = show_crash
-        self._show_crowded = show_crowded
+        self._show = show
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        path = scope["path"]
         if len(scope["headers"]) > _MOST_HEADERS:
-            await self._show_crowded(scope["path"])(scope, receive, send)
+            await self._show(path, _CROWDED)(scope, receive, send)
             return
         begun = False
 
@@ -143,8 +162,17 @@ class Net:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except asyncio.CancelledError:
+            # Nothing but the end of the server's patience cancels a request; it would answer with a bare 500.
+            if begun:
+                raise
+            await self._show(path, _CUT)(scope, receive, send)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in _SHORTAGES and not begun:
+                _log.error("the machine has run short: %s", error.strerror)
+                await self._show(path, _SHORT)(scope, receive, send)
+                return
             _log.exception("request failed", extra={"request_id": scope["state"]["request_id"]})
             if begun:
                 raise
-            await self._show_crash(scope["path"])(scope, receive, send)
+            await self._show(path, _CRASH)(scope, receive, send)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pixlean.domain.formats import FORMATS, Format
+from pixlean.domain.formats import FORMATS, Audience, Format
 
-OUTPUTS = (Format.JPEG, Format.PNG, Format.WEBP, Format.AVIF, Format.JXL, Format.GIF)
-_EVERYWHERE = (Format.JPEG, Format.PNG)
+OUTPUTS = tuple(name for name, row in FORMATS.items() if row.output)
 
 
 def names(accept: str, wanted: Format) -> bool:
@@ -18,11 +17,14 @@ def names(accept: str, wanted: Format) -> bool:
 
 
 def acceptable(accept: str) -> tuple[Format, ...]:
-    """What ``auto`` may choose from: JPEG and PNG always, WebP unless only others are named, newer ones if named.
+    """What ``auto`` may choose from: what all viewers show, what most show unless others are named, the rest if named.
 
-    ``*/*`` and a missing header are what every client sends: they say nothing about AVIF or JPEG XL.
+    ``*/*`` and a missing header are what every client sends: they say nothing about new formats.
     """
-    named = tuple(each for each in (Format.WEBP, Format.AVIF, Format.JXL) if names(accept, each))
     silent = "image/" not in accept.lower() or "image/*" in accept.lower()
-    webp = (Format.WEBP,) if silent and Format.WEBP not in named else ()
-    return (*_EVERYWHERE, *webp, *named)
+    taken_for_granted = Audience.MOST if silent else Audience.ALL
+    return tuple(
+        name
+        for name, row in FORMATS.items()
+        if row.audience is not None and (row.audience >= taken_for_granted or names(accept, name))
+    )

@@ -6,13 +6,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from pixlean.web.merge import merged
 from pixlean.web.middleware import Finished
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -20,12 +21,16 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 @dataclass(frozen=True)
 class Reading:
-    """A value that others keep and that is read when somebody asks."""
+    """A value that others keep and that is read when somebody asks.
+
+    ``of_all`` where it is that of all processes of the server already; others are added up.
+    """
 
     name: str
     text: str
     read: Callable[[], float]
     grows: bool = field(default=False, kw_only=True)
+    of_all: bool = field(default=False, kw_only=True)
 
 
 class _Readings(Collector):
@@ -39,11 +44,20 @@ class _Readings(Collector):
             yield kind(f"pixlean_{reading.name}", reading.text, value=reading.read())
 
 
+class Peers(Protocol):
+    """The other processes of this server."""
+
+    async def others(self) -> tuple[bytes, ...]:
+        """Their counters, in Prometheus' text format."""
+
+
 class Metrics:
-    """Counters of one server. Labels come from routes, formats and status codes: never from what a client sends."""
+    """Counters of one process. Labels come from routes, formats and status codes: never from what a client sends."""
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        self._peers: Peers | None = None
+        self._of_all: frozenset[str] = frozenset()
         self._requests = Counter(
             "pixlean_requests", "Requests by dialect, route and status.", ("dialect", "route", "status"),
             registry=self._registry,
@@ -65,15 +79,21 @@ class Metrics:
 
     def watch(self, readings: Iterable[Reading]) -> None:
         """Also show values that others keep."""
+        readings = tuple(readings)
+        self._of_all = frozenset(f"pixlean_{reading.name}" for reading in readings if reading.of_all)
         self._registry.register(_Readings(readings))
+
+    def join(self, peers: Peers) -> None:
+        """Also show what the other processes of this server counted."""
+        self._peers = peers
 
     def __call__(self, finished: Finished) -> None:
         """Count one request."""
         account = finished.account
         dialect, route = account.dialect or "none", account.route or "other"
         self._requests.labels(dialect, route, str(finished.status)).inc()
-        if account.plan:
-            self._by_plan.labels(dialect, account.plan, str(finished.status)).inc()
+        if account.tier:
+            self._by_plan.labels(dialect, account.tier, str(finished.status)).inc()
         self._bytes_in.labels(dialect).inc(finished.bytes_in)
         self._bytes_out.labels(dialect).inc(account.bytes_out)
         self._seconds.labels(dialect, route).observe(finished.seconds)
@@ -81,8 +101,15 @@ class Metrics:
             self._steps.labels(step, account.format or "none").observe(seconds)
 
     def text(self) -> bytes:
-        """Everything in Prometheus' text format."""
+        """What this process counted, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    async def text_of_all(self) -> bytes:
+        """What all processes of the server counted."""
+        if self._peers is None:
+            return self.text()
+        others = await self._peers.others()
+        return merged(self.text(), others, self._of_all)
 
 
 def start_logging(level: str) -> None:
@@ -106,6 +133,8 @@ def start_logging(level: str) -> None:
             foreign_pre_chain=shared, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last]
         )
     )
+    # A start that fails comes as a traceback in a message of uvicorn's; what happened is in its last line.
+    logging.getLogger("uvicorn.error").addFilter(_without_traceback)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
@@ -117,6 +146,12 @@ def start_logging(level: str) -> None:
     )
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    if isinstance(record.msg, str) and record.msg.startswith("Traceback "):
+        record.msg, record.args = f"the server can't start: {record.msg.strip().splitlines()[-1]}", ()
+    return True
+
+
 def log_request(finished: Finished) -> None:
     """One line a request: at INFO, server errors at ERROR. No query, no key, no address."""
     account = finished.account
@@ -125,7 +160,7 @@ def log_request(finished: Finished) -> None:
     if not logger.isEnabledFor(level):
         return
     facts = {
-        "request_id": finished.request_id, "verb": finished.verb, "path": finished.path[:200],
+        "request_id": finished.request_id, "verb": finished.verb, "path": (account.path or finished.path)[:200],
         "status": finished.status, "milliseconds": round(1000 * finished.seconds, 1), "bytes_in": finished.bytes_in,
         "bytes_out": account.bytes_out, "dialect": account.dialect, "format": account.format,
         "method": account.method, "error": account.error,

@@ -12,34 +12,38 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pixlean.domain.version import VERSION
-from pixlean.web.contract import Dialect, services
+from pixlean.web.contract import services
+from pixlean.web.dialect import Dialect
+from pixlean.web.docs import page, policy
 from pixlean.web.observe import Metrics
-from pixlean.web.openapi import document, page
+from pixlean.web.openapi import document
 
 _FRESH = {"Cache-Control": "no-store"}
 
 
 async def health(request: Request) -> Response:
-    """``GET /health``: tools, codec versions, sandbox layers."""
-    house = services(request)
-    tools = dict(house.status.tools)
+    """``GET /health``: tools, codec versions, the layers that the last encoding process proved."""
+    seen = services(request).status()
+    tools = dict(seen.tools)
     return JSONResponse(
         {
             "status": "ok" if all(tools.values()) else "degraded",
             "tools": tools,
             "version": VERSION,
-            "codecs": dict(house.status.versions),
-            "sandbox": dict(house.status.sandbox),
+            "codecs": dict(seen.versions),
+            "sandbox": dict(seen.sandbox),
         },
         headers=_FRESH,
     )
 
 
 async def ready(request: Request) -> Response:
-    """``GET /health/ready``: 503 while the server drains, or can't reach the database of keys and usage."""
+    """``GET /health/ready``: 503 while the server drains, has no encoding process, or can't reach its database."""
     house = services(request)
     if house.gate.draining:
         status = "draining"
+    elif not house.status().works:
+        status = "no encoding process"
     else:
         status = "ready" if await house.database.answers() else "database lost"
     return JSONResponse({"status": status}, status_code=200 if status == "ready" else 503, headers=_FRESH)
@@ -50,7 +54,9 @@ def routes(metrics: Metrics, dialects: tuple[Dialect, ...]) -> list[Route]:
 
     async def show_metrics(request: Request) -> Response:
         await services(request).backlog.refresh()
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_FRESH)
+        return Response(
+            await metrics.text_of_all(), media_type="text/plain; version=0.0.4; charset=utf-8", headers=_FRESH
+        )
 
     @lru_cache(maxsize=1)
     def described() -> bytes:
@@ -65,11 +71,13 @@ def routes(metrics: Metrics, dialects: tuple[Dialect, ...]) -> list[Route]:
         Route("/health/ready", ready, methods=["GET"]),
         Route("/metrics", show_metrics, methods=["GET"]),
         Route("/openapi.json", _unchanging(described, "application/json"), methods=["GET"]),
-        Route("/docs", _unchanging(shown, "text/html; charset=utf-8"), methods=["GET"]),
+        Route("/docs", _unchanging(shown, "text/html; charset=utf-8", policy()), methods=["GET"]),
     ]
 
 
-def _unchanging(content: Callable[[], bytes], media_type: str) -> Callable[[Request], object]:
+def _unchanging(
+    content: Callable[[], bytes], media_type: str, policy: str = "default-src 'none'"
+) -> Callable[[Request], object]:
     """An endpoint whose answer changes with the version only: with an ETag, and 304 to who has it."""
 
     async def show(request: Request) -> Response:
@@ -79,7 +87,6 @@ def _unchanging(content: Callable[[], bytes], media_type: str) -> Callable[[Requ
         known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
         if tag in known or "*" in known:
             return Response(status_code=304, headers=headers)
-        security = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return Response(body, media_type=media_type, headers={**headers, **security})
+        return Response(body, media_type=media_type, headers={**headers, "Content-Security-Policy": policy})
 
     return show

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from pixlean.access import settings as access
 from pixlean.access.keys import Keys
 from pixlean.access.usage import Ledger
 from pixlean.config import Environment
 from pixlean.jobs.contract import Queue
 from pixlean.jobs.rows import RowQueue
 from pixlean.jobs.store import Jobs
-from pixlean.state import database as state
+from pixlean.outbound import settings as outbound
+from pixlean.sandbox import settings as sandbox
+from pixlean.service import settings as service
+from pixlean.state import settings as state
 from pixlean.state.database import Database
+from pixlean.web import settings as web
+from pixlean.wiring.dialects import dialects
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +33,26 @@ class Accounts:
 
 def open_accounts(environment: Environment) -> Accounts:
     """All of it, over one database; close the database."""
-    url = environment.DATABASE_URL.get_secret_value()
-    database = Database(state.Settings(folder=Path(environment.PIXLEAN_DATA_DIR), url=url))
+    database = Database(environment.of(state.Settings))
     # A request may upload, fetch, wait and work; what takes longer than all of these together is lost.
-    longest = environment.BODY_TOTAL_SECONDS + environment.URL_FETCH_TIMEOUT + 4 * environment.TOOL_TIMEOUT_SECONDS
-    jobs = Jobs(database)
+    longest = (
+        environment.of(web.Settings).body_total_seconds
+        + environment.of(outbound.Settings).fetch_seconds
+        + 4 * environment.of(sandbox.Settings).timeout_seconds
+    )
+    pauses = environment.of(service.Settings).webhook_pauses_seconds
+    jobs = Jobs(database, longest_pause=1.2 * max(pauses, default=0.0) + 60)
     queue: Queue = RowQueue(jobs)
-    if url:
+    if not database.embedded:
         from pixlean.jobs.postgresql import PostgresqlQueue  # 20 MB that a server on SQLite does not need
 
-        queue = PostgresqlQueue(jobs, url)
+        queue = PostgresqlQueue(jobs, environment.of(state.Settings).url)
+    keys = environment.of(access.Settings)
+    tariffs = [dialect.tariff for dialect in dialects(environment) if dialect.tariff is not None]
     return Accounts(
         database=database,
-        keys=Keys(database, environment.API_KEY.get_secret_value()),
-        ledger=Ledger(database, longest + 60),
+        keys=Keys(database, keys.api_key, required=keys.key_required),
+        ledger=Ledger(database, longest + 60, tariffs),
         jobs=jobs,
         queue=queue,
     )

@@ -5,21 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import math
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pixlean.access import rate
+from pixlean.access import settings as access
 from pixlean.access.links import Links
 from pixlean.access.vault import Vault
 from pixlean.config import Environment
+from pixlean.domain.budget import ByteBudget
 from pixlean.domain.errors import Unavailable
-from pixlean.domain.task import Kind
+from pixlean.domain.task import Job, Notice
 from pixlean.jobs.contract import Post
+from pixlean.outbound import settings as outbound
 from pixlean.outbound.fetch import Fetcher
 from pixlean.outbound.webhook import WebhookSender
 from pixlean.sandbox import pool as sandbox
 from pixlean.service import gate, sweep
+from pixlean.service import settings as service
 from pixlean.service.compress import Compress
 from pixlean.service.fulfil import Fulfil
 from pixlean.service.notify import Notify
@@ -27,13 +31,22 @@ from pixlean.service.results import Results
 from pixlean.service.submit import Submit
 from pixlean.service.words import Words
 from pixlean.service.workshop import Workshop
+from pixlean.share.board import Seat
+from pixlean.state import settings as state
+from pixlean.storage import settings as storage
 from pixlean.storage.blobs import Blobs
-from pixlean.storage.cache import ResultCache
-from pixlean.wiring import settings as from_environment
+from pixlean.storage.cache import ResultCache, Total
+from pixlean.web import settings as web
 from pixlean.wiring.accounts import Accounts, open_accounts
+from pixlean.wiring.dialects import dialects
+from pixlean.wiring.ending import Ending
+from pixlean.wiring.environment import caged
+from pixlean.wiring.shares import Shares, open_shares
 
-_DRAIN_SECONDS = 30.0
-_WEBHOOKS_AT_A_TIME = 8
+# Jobs that may wait for their origin, or for a slot, beside those at work: a slow origin holds no slot.
+_FETCHED_AHEAD = 8
+_CANCEL_SECONDS = 3.0
+_WEBHOOKS_AT_A_TIME = 64
 _log = logging.getLogger("pixlean")
 
 
@@ -57,39 +70,70 @@ class Rooms:
 
 
 @contextlib.asynccontextmanager
-async def open_rooms(environment: Environment, words: Words, *, serves_jobs: bool) -> AsyncIterator[Rooms]:
-    """Open everything, do jobs in the background where wanted, and end in order: jobs first, children last."""
+async def open_rooms(
+    environment: Environment,
+    *,
+    serves_jobs: bool,
+    seat: Seat | None = None,
+    budget: ByteBudget | None = None,
+    ending: Ending | None = None,
+) -> AsyncIterator[Rooms]:
+    """Open everything, do jobs in the background where wanted, and end in order: jobs first, children last.
+
+    With a ``seat`` this is one of several processes, and the supervisor has begun for all.
+    """
     accounts = open_accounts(environment)
-    await _begin(accounts)
-    pool = sandbox.Pool(from_environment.sandbox_settings(environment))
+    if seat is None:
+        await begin(accounts)
+    with open_shares(environment, seat) as shares:
+        async with _open(
+            environment, accounts, shares, serves_jobs=serves_jobs, budget=budget, ending=ending or Ending()
+        ) as rooms:
+            yield rooms
+
+
+@contextlib.asynccontextmanager
+async def _open(
+    environment: Environment,
+    accounts: Accounts,
+    shares: Shares,
+    *,
+    serves_jobs: bool,
+    budget: ByteBudget | None,
+    ending: Ending,
+) -> AsyncIterator[Rooms]:
+    caging, work, paths = caged(environment), environment.of(service.Settings), environment.of(outbound.Settings)
+    pool = sandbox.Pool(caging, shares.budget)
     await pool.start()
-    limiter = rate.RateLimiter(from_environment.rate_settings(environment))
-    entrance = gate.Gate(gate.Settings(slots=environment.slots, depth=environment.depth))
-    most_bytes = from_environment.web_settings(environment).max_file_bytes
+    limiter = rate.RateLimiter(environment.of(access.Settings), shares.tally)
+    entrance = gate.Gate(work.gate(caging.slots), shares.slots, shares.places)
+    most_bytes = environment.of(web.Settings).max_file_bytes
+    words = {dialect.name: dialect.webhooks for dialect in dialects(environment) if dialect.webhooks is not None}
     try:
         async with (
-            Fetcher(from_environment.fetch_settings(environment, most_bytes)) as fetcher,
-            Fetcher(from_environment.fetch_settings(environment, most_bytes, any_scheme=True)) as public_fetcher,
-            WebhookSender(from_environment.webhook_settings(environment)) as sender,
+            Fetcher(paths.callers(most_bytes), budget) as fetcher,
+            Fetcher(paths.callers(most_bytes, any_scheme=True), budget) as public_fetcher,
+            WebhookSender(paths.webhooks()) as sender,
         ):
             workshop = Workshop(
-                pool=pool, gate=entrance, fetcher=fetcher, slots=asyncio.Semaphore(environment.slots),
-                limits=from_environment.limits(environment.MAX_IMAGE_PIXELS),
+                pool=pool, gate=entrance, fetcher=fetcher, slots=shares.slots,
+                limits=work.limits(),
             )  # fmt: skip
-            cache = await asyncio.to_thread(_cache, environment)
-            compress = Compress(workshop, cache)
-            own = Blobs(from_environment.blob_settings(environment))
+            cache = await asyncio.to_thread(_cache, environment, shares.cache_total)
+            compress = Compress(workshop, cache, shares.twins)
+            own = Blobs(
+                environment.of(storage.Settings).blobs(environment.of(state.Settings).folder), shares.stored_total
+            )
             jobs, queue = accounts.jobs, accounts.queue
             rooms = Rooms(
                 accounts=accounts, pool=pool, gate=entrance, limiter=limiter, workshop=workshop, cache=cache,
                 compress=compress, public_fetcher=public_fetcher, webhooks=sender, blobs=own,
-                submit=Submit(
-                    jobs, queue, own, compress, accounts.ledger, from_environment.submit_settings(environment)
-                ),
+                submit=Submit(jobs, queue, own, compress, accounts.ledger, work.submit(caging.slots)),
                 results=Results(jobs, own, Links(Vault(accounts.database))),
-                notify=Notify(jobs, sender, accounts.keys, from_environment.notify_settings(environment)),
+                notify=Notify(jobs, sender, accounts.keys, words, work.notify()),
             )  # fmt: skip
-            async with _background(rooms, words, environment, serves_jobs=serves_jobs):
+            _drain_when(ending, rooms)
+            async with _background(rooms, words, caging.slots, shares, ending, serves_jobs=serves_jobs):
                 yield rooms
     finally:
         entrance.draining = True
@@ -100,32 +144,47 @@ async def open_rooms(environment: Environment, words: Words, *, serves_jobs: boo
 
 @contextlib.asynccontextmanager
 async def _background(
-    rooms: Rooms, words: Words, environment: Environment, *, serves_jobs: bool
+    rooms: Rooms, words: Mapping[str, Words], slots: int, shares: Shares, ending: Ending, *, serves_jobs: bool
 ) -> AsyncIterator[None]:
     """Sweep, and do jobs where wanted; at the end what is at work may finish."""
     accounts = rooms.accounts
-    sweeper = sweep.Sweep(sweep.Settings(), rooms.blobs, accounts.ledger, accounts.jobs, accounts.queue)
-    tasks = [asyncio.create_task(sweeper.run())]
+    tasks = []
+    if shares.is_first:  # one that sweeps is enough
+        sweeper = sweep.Sweep(sweep.Settings(), rooms.blobs, accounts.ledger, accounts.jobs, accounts.queue)
+        tasks.append(asyncio.create_task(sweeper.run()))
     if serves_jobs:
         fulfil = Fulfil(
             accounts.jobs, accounts.queue, rooms.blobs, rooms.compress, rooms.public_fetcher, accounts.ledger, words
         )
         posts = (
-            Post(kind=Kind.COMPRESS, slots=environment.slots, handler=fulfil),
-            Post(kind=Kind.WEBHOOK, slots=_WEBHOOKS_AT_A_TIME, handler=rooms.notify),
+            Post(takes=Job, slots=math.ceil((slots + _FETCHED_AHEAD) / shares.processes), handler=fulfil),
+            Post(takes=Notice, slots=math.ceil(_WEBHOOKS_AT_A_TIME / shares.processes), handler=rooms.notify),
         )
         tasks.append(asyncio.create_task(accounts.queue.run(posts)))
     try:
         yield
     finally:
-        await accounts.queue.drain(_DRAIN_SECONDS)
+        await accounts.queue.drain(ending.seconds_left())
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # What does not end by being cancelled is left: its lease runs out.
+        if tasks:
+            await asyncio.wait(tasks, timeout=_CANCEL_SECONDS)
         await accounts.queue.close()
 
 
-async def _begin(accounts: Accounts) -> None:
+def _drain_when(ending: Ending, rooms: Rooms) -> None:
+    """Take nothing more from the first signal on: jobs drain while requests do, not after them."""
+    loop, draining = asyncio.get_running_loop(), set[asyncio.Task[None]]()
+
+    def begin() -> None:
+        rooms.gate.draining = True
+        draining.add(loop.create_task(rooms.accounts.queue.drain(ending.seconds_left())))
+
+    ending.tell(lambda: loop.call_soon_threadsafe(begin))
+
+
+async def begin(accounts: Accounts) -> None:
     """Take the folder, give back what a dead server held, and say whether anybody may come in."""
     database = accounts.database
     if database.embedded:
@@ -137,17 +196,20 @@ async def _begin(accounts: Accounts) -> None:
         if database.is_locked:
             await accounts.ledger.refund_lost(all_held=True)
             await accounts.jobs.reopen_all()
-        if not accounts.keys.has_house_key and not await accounts.keys.any_stored():
-            _log.error("dev mode: everybody who reaches this port may use it; set API_KEY or run: pixlean keys create")
+        if await accounts.keys.in_dev_mode():
+            _log.warning(
+                "dev mode: everybody who reaches this port may use it; set API_KEY or run: pixlean keys create"
+            )
     except Unavailable as error:
         _log.error("%s", error.message)
 
 
-def _cache(environment: Environment) -> ResultCache | None:
-    if not environment.CACHE_MAX_MB:
+def _cache(environment: Environment, total: Total | None) -> ResultCache | None:
+    folder, most_bytes = environment.of(state.Settings).folder, environment.of(storage.Settings).cache_bytes
+    if not most_bytes:
         return None
     try:
-        return ResultCache(Path(environment.PIXLEAN_DATA_DIR) / "cache", environment.CACHE_MAX_MB << 20)
+        return ResultCache(folder / "cache", most_bytes, total)
     except OSError as error:
-        _log.error("results are not cached: %s can't be written to (%s)", environment.PIXLEAN_DATA_DIR, error.strerror)
+        _log.warning("results are not cached: %s can't be written to (%s)", folder, error.strerror)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from starlette.responses import JSONResponse, Response
@@ -9,41 +10,27 @@ from starlette.responses import JSONResponse, Response
 from pixlean.access.rate import RateExceeded
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.answers import error_headers, rate_headers
+from pixlean.web.errors import told
 
-ERRORS: dict[ErrorCode, tuple[int, str]] = {
-    ErrorCode.INVALID_REQUEST: (400, "invalid_param"),
-    ErrorCode.MALFORMED_BODY: (400, "invalid_param"),
-    ErrorCode.WRONG_MEDIA_TYPE: (400, "missing_source"),
-    ErrorCode.MISSING_FILE: (400, "missing_source"),
-    ErrorCode.MISSING_SIDES: (400, "invalid_param"),
-    ErrorCode.NOT_FOUND: (404, "not_found"),
-    ErrorCode.METHOD_NOT_ALLOWED: (405, "method_not_allowed"),
-    ErrorCode.BODY_TIMEOUT: (408, "request_timeout"),
-    ErrorCode.UNAUTHORIZED: (401, "unauthorized"),
-    ErrorCode.BODY_TOO_LARGE: (413, "file_too_large"),
-    ErrorCode.IMAGE_TOO_LARGE: (413, "image_too_large"),
-    ErrorCode.UNSUPPORTED_FORMAT: (415, "unsupported_format"),
-    ErrorCode.BAD_IMAGE: (500, "compression_failed"),
-    ErrorCode.POISONED_INPUT: (500, "compression_failed"),
-    ErrorCode.SOURCE_BLOCKED: (400, "invalid_url"),
-    ErrorCode.SOURCE_FAILED: (422, "fetch_failed"),
-    ErrorCode.DELIVERY_FAILED: (500, "compression_failed"),
-    ErrorCode.DELIVERY_FORBIDDEN: (403, "forbidden"),
-    ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
-    ErrorCode.NOT_READY: (422, "not_ready"),
-    ErrorCode.LINK_EXPIRED: (403, "link_expired"),
-    ErrorCode.BAD_SIGNATURE: (403, "invalid_signature"),
-    ErrorCode.QUOTA_EXCEEDED: (429, "rate_limit_exceeded"),
-    ErrorCode.OVERLOADED: (503, "service_overloaded"),
-    ErrorCode.SHUTTING_DOWN: (503, "service_overloaded"),
-    ErrorCode.STATE_LOST: (503, "service_unavailable"),
-    ErrorCode.STORE_LOST: (503, "service_unavailable"),
-    ErrorCode.TIMEOUT: (500, "compression_failed"),
-    ErrorCode.CHILD_DIED: (500, "compression_failed"),
-    ErrorCode.ENGINE_FAILED: (500, "compression_failed"),
-    ErrorCode.NOT_IMPLEMENTED: (501, "not_implemented"),
-    ErrorCode.INTERNAL: (500, "compression_failed"),
-}
+ERRORS: Mapping[ErrorCode, tuple[int, str]] = told(
+    {
+        ErrorCode.INVALID_REQUEST: (400, "invalid_param"),
+        ErrorCode.WRONG_MEDIA_TYPE: (400, "missing_source"),
+        ErrorCode.MISSING_FILE: (400, "missing_source"),
+        ErrorCode.UNAUTHORIZED: (401, "unauthorized"),
+        ErrorCode.BODY_TOO_LARGE: (413, "file_too_large"),
+        ErrorCode.UNSUPPORTED_FORMAT: (415, "unsupported_format"),
+        ErrorCode.BAD_IMAGE: (500, "compression_failed"),
+        ErrorCode.SOURCE_BLOCKED: (400, "invalid_url"),
+        ErrorCode.SOURCE_FAILED: (422, "fetch_failed"),
+        ErrorCode.DELIVERY_FAILED: (500, "compression_failed"),
+        ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
+        ErrorCode.TIMEOUT: (500, "compression_failed"),
+        ErrorCode.ENGINE_FAILED: (500, "compression_failed"),
+        ErrorCode.INTERNAL: (500, "compression_failed"),
+    },
+    str,
+)
 
 
 def show_error(error: PixleanError) -> Response:

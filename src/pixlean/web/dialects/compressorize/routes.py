@@ -2,79 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from pixlean.access.rate import Standing
-from pixlean.domain.caller import Caller, Plan
+from pixlean.domain.caller import Caller, Tier
 from pixlean.domain.errors import InvalidRequest, PixleanError, SourceFailed
-from pixlean.domain.task import Job, Made
+from pixlean.domain.task import Job, JobResult
 from pixlean.service.compress import check_input
-from pixlean.service.inputs import opened
+from pixlean.service.inputs import Input, opened
 from pixlean.service.submit import terms_of
 from pixlean.web.admission import identify
 from pixlean.web.answers import file_ending, media_type, note, public_url, rate_headers, unless_gone
 from pixlean.web.callers import bearer_key, client_address
 from pixlean.web.contract import account, services
 from pixlean.web.dialects.compressorize.errors import show_error
-from pixlean.web.dialects.compressorize.read import Asked, read_compress
+from pixlean.web.dialects.compressorize.read import NAME, Asked, read_compress
+from pixlean.web.dialects.compressorize.settings import Settings
 from pixlean.web.dialects.compressorize.show import show_job, shown_format
 from pixlean.web.download import show_signed
 
-NAME = "compressorize"
+HEADERS = (
+    "Content-Disposition", "X-Compressed-Size", "X-Format", "X-Job-Id", "X-Original-Size", "X-RateLimit-Limit",
+    "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Savings-Percent",
+)  # fmt: skip
+
 _NO_STORE = {"Cache-Control": "no-store"}
-
-
-async def compress(request: Request) -> Response:
-    """``POST /api/v1/compress``."""
-    caller = await identify(request, NAME, bearer_key(request))
-    standing = await _admit(request, caller)
-    try:
-        response = await _compressed(request, caller)
-    except PixleanError as error:
-        account(request).error = str(error.code)
-        response = show_error(error)
-    response.headers.update(rate_headers(standing))
-    return response
-
-
-async def _admit(request: Request, caller: Caller) -> Standing | None:
-    house = services(request)
-    allowed = house.settings.compressorize
-    counted = caller.key_id if caller.is_known else client_address(request, house.settings.trusted_proxies)
-    per_minute = allowed.free_rpm if caller.plan is Plan.FREE else allowed.paid_rpm
-    standing = await house.limiter.admit_to(NAME, per_minute, counted)
-    house.gate.check()
-    return standing
-
-
-async def _compressed(request: Request, caller: Caller) -> Response:
-    house = services(request)
-    asked = await read_compress(request, house.settings)
-    try:
-        await _check_webhook(request, asked)
-        former = await house.submit.same(caller, NAME, asked.idempotency_key)
-        if former is not None:
-            return await _show_former(request, former)
-        async with opened(asked.origin, house.public_fetcher) as given:
-            ticket = replace(asked.ticket, base_url=public_url(request, ""))
-            check_input(given, terms_of(ticket, patient=False))
-            if given.size_bytes >= house.settings.compressorize.inline_bytes:
-                expected = await house.submit.expected_seconds(given.size_bytes)
-                ticket = replace(ticket, notes={"expected_seconds": str(expected)})
-                return _show_accepted(await house.submit.later(ticket, caller, NAME, given, asked.idempotency_key))
-            work = house.submit.now(ticket, caller, NAME, given, request.state.request_id, asked.idempotency_key)
-            finished = await unless_gone(request, work)
-    finally:
-        asked.form.close()
-    if finished.done is None:
-        return await _show_former(request, finished.job)
-    note(request, finished.done)
-    assert finished.job.made is not None
-    return _show_picture(finished.job.id, finished.job.made, finished.done.work.data)
 
 
 async def _check_webhook(request: Request, asked: Asked) -> None:
@@ -89,16 +45,13 @@ async def _check_webhook(request: Request, asked: Asked) -> None:
 
 async def _show_former(request: Request, job: Job) -> Response:
     """The first answer again: that of a job, or the picture that was made at once."""
-    assert job.ticket is not None
     if "expected_seconds" in job.ticket.notes:
         return _show_accepted(job)
-    data = await services(request).results.data(job)
-    assert job.made is not None
-    return _show_picture(job.id, job.made, data)
+    kept = await services(request).results.read(job)
+    return _show_picture(job.id, kept.result, kept.data)
 
 
 def _show_accepted(job: Job) -> Response:
-    assert job.ticket is not None
     body = {
         "id": job.id,
         "status": "processing",
@@ -108,18 +61,18 @@ def _show_accepted(job: Job) -> Response:
     return JSONResponse(body, status_code=202, headers={**_NO_STORE, "X-Job-Id": job.id})
 
 
-def _show_picture(job_id: str, made: Made, data: bytes) -> Response:
+def _show_picture(job_id: str, result: JobResult, data: bytes) -> Response:
     headers = {
         **_NO_STORE,
-        "X-Original-Size": str(made.original_bytes),
-        "X-Compressed-Size": str(made.size_bytes),
-        "X-Savings-Percent": str(round(made.savings_percent)),
-        "X-Format": shown_format(made.format),
+        "X-Original-Size": str(result.original_bytes),
+        "X-Compressed-Size": str(result.size_bytes),
+        "X-Savings-Percent": str(round(result.savings_percent)),
+        "X-Format": shown_format(result.format),
         "X-Job-Id": job_id,
-        "Content-Disposition": f'attachment; filename="compressed{file_ending(made.format)}"',
+        "Content-Disposition": f'attachment; filename="compressed{file_ending(result.format)}"',
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(data, media_type=media_type(made.format), headers=headers)
+    return Response(data, media_type=media_type(result.format), headers=headers)
 
 
 async def status(request: Request) -> Response:
@@ -143,9 +96,64 @@ async def file(request: Request) -> Response:
     return await show_signed(request, NAME, request.path_params["job_id"], "file")
 
 
-ROUTES = [
-    Route("/api/v1/compress", compress, methods=["POST"]),
-    Route("/api/v1/status/{job_id}", status, methods=["GET"]),
-    Route("/api/v1/download/{job_id}", download, methods=["GET"]),
-    Route("/api/v1/files/{job_id}", file, methods=["GET"]),
-]
+@dataclass(frozen=True, kw_only=True)
+class Compressing:
+    """The endpoint that does work, with what it promises."""
+
+    settings: Settings
+
+    async def compress(self, request: Request) -> Response:
+        """``POST /api/v1/compress``."""
+        caller = await identify(request, NAME, bearer_key(request))
+        standing = await self._admit(request, caller)
+        try:
+            response = await self._compressed(request, caller)
+        except PixleanError as error:
+            account(request).error = str(error.code)
+            response = show_error(error)
+        response.headers.update(rate_headers(standing))
+        return response
+
+    async def _admit(self, request: Request, caller: Caller) -> Standing | None:
+        house = services(request)
+        counted = caller.key_id if caller.is_known else client_address(request, house.settings.trusted_proxies)
+        per_minute = self.settings.free_rpm if caller.tier is Tier.FREE else self.settings.paid_rpm
+        standing = await house.limiter.admit_to(NAME, per_minute, counted)
+        house.gate.check()
+        return standing
+
+    async def _compressed(self, request: Request, caller: Caller) -> Response:
+        house = services(request)
+        async with read_compress(request, house.settings, self.settings, caller) as asked:
+            await _check_webhook(request, asked)
+            former = await house.submit.same(asked.ticket, asked.idempotency_key)
+            if former is not None:
+                return await _show_former(request, former)
+            async with opened(asked.origin, house.public_fetcher) as picture:
+                return await self._begun(request, asked, picture)
+
+    async def _begun(self, request: Request, asked: Asked, picture: Input) -> Response:
+        """A job for a large picture, the result of a small one."""
+        house, size_bytes = services(request), picture.file.size_bytes
+        ticket = replace(asked.ticket, base_url=public_url(request, ""))
+        check_input(picture, terms_of(ticket, patient=False))
+        if size_bytes >= self.settings.inline_bytes:
+            expected = await house.submit.expected_seconds(size_bytes)
+            ticket = replace(ticket, notes={**ticket.notes, "expected_seconds": str(expected)})
+            return _show_accepted(await house.submit.later(ticket, picture.file, asked.idempotency_key))
+        compressing = house.submit.now(ticket, picture.file, request.state.request_id, asked.idempotency_key)
+        finished = await unless_gone(request, compressing)
+        if isinstance(finished, Job):
+            return await _show_former(request, finished)
+        note(request, finished.compressed)
+        return _show_picture(finished.job.id, finished.result, finished.compressed.outcome.data)
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """The endpoints."""
+    return (
+        Route("/api/v1/compress", Compressing(settings=settings).compress, methods=["POST"]),
+        Route("/api/v1/status/{job_id}", status, methods=["GET"]),
+        Route("/api/v1/download/{job_id}", download, methods=["GET"]),
+        Route("/api/v1/files/{job_id}", file, methods=["GET"]),
+    )

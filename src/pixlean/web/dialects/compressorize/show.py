@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,16 +19,16 @@ def shown_format(made: Format) -> str:
 
 def show_job(job: Job, base_url: str = "") -> dict[str, Any]:
     """The body of ``/status``; with ``base_url`` that of a webhook."""
-    if job.state is State.DONE and job.made is not None:
+    if job.state is State.DONE and job.result is not None:
         return {
             "id": job.id,
             "status": "complete",
             "download_url": f"{base_url}/api/v1/download/{job.id}",
-            "original_size": job.made.original_bytes,
-            "compressed_size": job.made.size_bytes,
-            "savings_percent": round(job.made.savings_percent),
-            "format": shown_format(job.made.format),
-            "dimensions": {"width": job.made.width_px, "height": job.made.height_px},
+            "original_size": job.result.original_bytes,
+            "compressed_size": job.result.size_bytes,
+            "savings_percent": round(job.result.savings_percent),
+            "format": shown_format(job.result.format),
+            "dimensions": {"width": job.result.width_px, "height": job.result.height_px},
             "expires_at": _iso(job.expires_at),
         }
     if job.state is State.FAILED:
@@ -38,7 +40,12 @@ def show_job(job: Job, base_url: str = "") -> dict[str, Any]:
 
 def show_ended(job: Job) -> dict[str, Any]:
     """The body of a webhook."""
-    return show_job(job, job.ticket.base_url if job.ticket else "")
+    return show_job(job, job.ticket.base_url)
+
+
+def sign(secret: str, body: bytes) -> dict[str, str]:
+    """The hex HMAC-SHA256 of the body by the whole secret (Compressorize's documentation, "Webhooks")."""
+    return {"X-Compressorize-Signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
 
 
 def _iso(moment: float | None) -> str | None:

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from pixlean.web.dialect import Api, Dialect
 from pixlean.web.dialects.feather.describe import PATHS
 from pixlean.web.dialects.feather.errors import ERRORS, show_error
-from pixlean.web.dialects.feather.routes import ROUTES
+from pixlean.web.dialects.feather.models import Models
+from pixlean.web.dialects.feather.routes import HEADERS, NAME, routes
+from pixlean.web.dialects.feather.settings import Settings
 
-NAME = "feather"
-PREFIXES = ("/api/",)
 
-show_id = str
+def build(settings: Settings) -> Dialect:
+    """The dialect with these settings."""
+    models = Models(settings)
+    return Dialect(
+        name=NAME,
+        title="Feather",
+        about="Compress, convert, resize and edit one picture; no key is needed unless the server asks for one.",
+        prefixes=("/api/",),
+        routes=routes(settings, models),
+        paths=PATHS,
+        errors=ERRORS,
+        show_error=show_error,
+        exposed_headers=HEADERS,
+        origins=settings.origins,
+        opened=models.opened,
+    )
 
-__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error", "show_id"]
+
+API = Api(settings=Settings, build=build)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,10 +12,12 @@ from starlette.requests import Request
 from pixlean.domain.edits import Crop, Edits, Resize
 from pixlean.domain.errors import BadImage, ErrorCode, InvalidRequest
 from pixlean.domain.formats import FORMATS, Format
-from pixlean.domain.recipe import Recipe
+from pixlean.domain.recipe import EFFORT, Recipe
+from pixlean.service.inputs import Upload
 from pixlean.web import fields as given
+from pixlean.web import settings as web
 from pixlean.web.body import Form, read_form
-from pixlean.web.contract import Settings
+from pixlean.web.dialects.feather.settings import Settings
 from pixlean.web.negotiate import names
 
 INPUTS = ("jpeg", "jpg", "png", "webp", "avif", "svg", "heic", "heif", "tiff", "gif", "bmp")
@@ -31,21 +34,24 @@ _MB = 1_048_576
 
 @dataclass(frozen=True, kw_only=True)
 class CompressRequest:
-    """One ``POST /api/compress`` or ``/api/convert``; the caller closes ``form``."""
+    """One ``POST /api/compress`` or ``/api/convert``."""
 
-    form: Form
+    origin: Upload
     recipe: Recipe
     negotiated: bool
     stem: str
 
 
-async def read_compress(request: Request, settings: Settings, *, convert: bool) -> CompressRequest:
+@contextlib.asynccontextmanager
+async def read_compress(
+    request: Request, server: web.Settings, settings: Settings, *, convert: bool
+) -> AsyncIterator[CompressRequest]:
     """A multipart upload with its fields. Raises ``InvalidRequest``, ``LimitExceeded`` and ``BadImage``."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise InvalidRequest("send multipart/form-data with a 'file'")
-    form = await read_form(request, settings, settings.feather.max_upload_bytes)
-    try:
-        if form.file is None or not form.file_bytes:
+    async with read_form(request, server, settings.max_upload_bytes) as form:
+        upload = form.sent_file
+        if upload is None:
             raise InvalidRequest("the 'file' field is missing or empty")
         _check_declared(form)
         fields = {name: value.strip() for name, value in form.fields.items()}
@@ -54,11 +60,8 @@ async def read_compress(request: Request, settings: Settings, *, convert: bool) 
             raise InvalidRequest(f"'outputFormat' is needed, one of {', '.join(OUTPUTS)}")
         outputs = _outputs(name or "auto", request.headers.get("accept", ""))
         recipe = _recipe(fields, outputs, auto=name in ("", "auto"), sized=not convert)
-    except BaseException:
-        form.close()
-        raise
-    stem = PurePosixPath(form.file_name.replace("\\", "/")).stem
-    return CompressRequest(form=form, recipe=recipe, negotiated=name in ("", "auto"), stem=stem or "image")
+        stem = PurePosixPath(form.file_name.replace("\\", "/")).stem or "image"
+        yield CompressRequest(origin=Upload(upload), recipe=recipe, negotiated=name in ("", "auto"), stem=stem)
 
 
 def _check_declared(form: Form) -> None:
@@ -84,16 +87,16 @@ def _recipe(fields: Mapping[str, str], outputs: tuple[Format, ...], *, auto: boo
     if mode not in ("final", "preview"):
         raise InvalidRequest("'mode' must be final or preview")
     target_mb = given.number(fields, "targetMB", 0, 1024, above=True)
-    quality = given.whole(fields, "quality", 1, 100)
+    quality = given.quality(fields)
     return Recipe(
         quality=80 if quality is None else quality,
         strip_metadata=given.flag(fields, "stripMetadata", default=True),
-        progressive_jpeg=given.flag(fields, "progressive", default=False),
+        progressive_jpeg=given.flag(fields, "progressive", default=None),
         outputs=outputs,
         auto=auto,
         edits=_edits(fields),
         target_bytes=max(1, int(target_mb * _MB)) if target_mb is not None and sized else None,
-        effort=given.whole(fields, "effort", 0, 9),
+        effort=given.whole(fields, "effort", EFFORT.least, EFFORT.most),
         preview=mode == "preview",
     )
 

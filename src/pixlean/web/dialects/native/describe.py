@@ -6,6 +6,7 @@ from typing import Any
 
 from pixlean.domain.delivery import Provider
 from pixlean.domain.formats import FORMATS
+from pixlean.web.negotiate import OUTPUTS
 
 _OPTIMIZATION: dict[str, Any] = {
     "type": ["object", "null"],
@@ -15,14 +16,16 @@ _OPTIMIZATION: dict[str, Any] = {
             "description": "Lower is smaller: below 50 strong, from 70 on careful. DEFAULT_QUALITY if missing.",
         },
         "strip_metadata": {"type": "boolean", "default": True, "description": "Remove EXIF, XMP, comments."},
-        "progressive_jpeg": {"type": "boolean", "default": False, "description": "Write progressive JPEGs."},
+        "progressive_jpeg": {
+            "type": "boolean", "description": "Write progressive JPEGs, or not; if missing, what is smaller.",
+        },
         "png_lossy": {"type": "boolean", "default": True, "description": "Allow palettes for PNGs."},
         "max_reduction": {
             "type": ["number", "null"], "minimum": 0, "maximum": 100,
             "description": "Never save more than this per cent.",
         },
         "format": {
-            "type": ["string", "null"], "enum": ["auto", "jpeg", "png", "webp", "avif", "jxl", "gif", None],
+            "type": ["string", "null"], "enum": ["auto", *(str(name) for name in OUTPUTS), None],
             "description": "Convert. auto: the smallest at equal quality of what Accept allows.",
         },
         "max_width": {"type": ["integer", "null"], "minimum": 1, "maximum": 32768, "description": "Shrink to this."},
@@ -46,7 +49,9 @@ _STORAGE: dict[str, Any] = {
         "public": {"type": "boolean", "default": False, "description": "Readable by everybody."},
     },
 }
+_REPORT = {"type": "boolean", "default": False, "description": "Tell in X-Pixlean-Report what was tried."}
 _URL = {"type": "string", "format": "uri", "description": "An https URL."}
+_ALTERNATIVES = {"type": "boolean", "default": False, "description": "Whether to tell of other formats too."}
 _HEADERS = {
     name: {"description": text, "schema": {"type": "string"}}
     for name, text in {
@@ -58,6 +63,8 @@ _HEADERS = {
         "X-Optimization-Method": "What made the returned bytes; none where the original is returned.",
         "X-Quality-Score": "SSIMULACRA2 of the result, where it was computed.",
         "X-Cache": "hit or miss, where the cache is on.",
+        "X-Pixlean-Report": "With report: JSON with sides, quality and what was tried.",
+        "X-Pixlean-Warning": "Fields that were not read, and where they belong.",
         "Server-Timing": "Where the time went.",
     }.items()
 }
@@ -113,7 +120,7 @@ def _multipart(fields: dict[str, Any]) -> dict[str, Any]:
     return {"schema": {"type": "object", "required": ["file"], "properties": {"file": image, **fields}}}
 
 
-_OPTIONS = {"type": "string", "description": 'JSON: {"optimization": {...}, "storage": {...}}'}
+_OPTIONS = {"type": "string", "description": 'JSON: {"optimization": {...}, "storage": {...}, "report": false}'}
 PATHS: dict[str, dict[str, Any]] = {
     "/optimize": {
         "post": {
@@ -127,7 +134,12 @@ PATHS: dict[str, dict[str, Any]] = {
                         "schema": {
                             "type": "object",
                             "required": ["url"],
-                            "properties": {"url": _URL, "optimization": _OPTIMIZATION, "storage": _STORAGE},
+                            "properties": {
+                                "url": _URL,
+                                "optimization": _OPTIMIZATION,
+                                "storage": _STORAGE,
+                                "report": _REPORT,
+                            },
                         },
                         "example": {"url": "https://example.com/photo.jpg", "optimization": {"quality": 60}},
                     },
@@ -156,6 +168,7 @@ PATHS: dict[str, dict[str, Any]] = {
                         {
                             "preset": {"type": "string", "enum": ["high", "medium", "low"]},
                             "options": {"type": "string", "description": "JSON: the optimization object itself."},
+                            "alternatives": _ALTERNATIVES,
                         }
                     ),
                     "application/json": {
@@ -168,6 +181,7 @@ PATHS: dict[str, dict[str, Any]] = {
                                 "optimization": _OPTIMIZATION,
                                 "thumbnail_url": {"type": ["string", "null"], "description": "A small version."},
                                 "file_size": {"type": ["integer", "null"], "minimum": 1},
+                                "alternatives": _ALTERNATIVES,
                             },
                         },
                         "example": {"url": "https://example.com/photo.png", "preset": "medium"},

@@ -2,46 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import JSONResponse, Response
 
 from pixlean.access.rate import RateExceeded, Standing
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.answers import error_headers
+from pixlean.web.errors import told
 
-ERRORS: dict[ErrorCode, tuple[int, str]] = {
-    ErrorCode.INVALID_REQUEST: (400, "bad_request"),
-    ErrorCode.MALFORMED_BODY: (400, "bad_request"),
-    ErrorCode.WRONG_MEDIA_TYPE: (400, "bad_request"),
-    ErrorCode.MISSING_FILE: (400, "bad_request"),
-    ErrorCode.MISSING_SIDES: (400, "bad_request"),
-    ErrorCode.NOT_FOUND: (404, "not_found"),
-    ErrorCode.METHOD_NOT_ALLOWED: (405, "method_not_allowed"),
-    ErrorCode.BODY_TIMEOUT: (408, "request_timeout"),
-    ErrorCode.UNAUTHORIZED: (401, "unauthorized"),
-    ErrorCode.BODY_TOO_LARGE: (413, "file_too_large"),
-    ErrorCode.IMAGE_TOO_LARGE: (413, "image_too_large"),
-    ErrorCode.UNSUPPORTED_FORMAT: (415, "unsupported_format"),
-    ErrorCode.BAD_IMAGE: (422, "optimization_failed"),
-    ErrorCode.POISONED_INPUT: (422, "optimization_failed"),
-    ErrorCode.SOURCE_BLOCKED: (422, "ssrf_blocked"),
-    ErrorCode.SOURCE_FAILED: (422, "url_fetch_failed"),
-    ErrorCode.DELIVERY_FAILED: (502, "storage_failed"),
-    ErrorCode.DELIVERY_FORBIDDEN: (403, "storage_forbidden"),
-    ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
-    ErrorCode.NOT_READY: (422, "not_ready"),
-    ErrorCode.LINK_EXPIRED: (403, "link_expired"),
-    ErrorCode.BAD_SIGNATURE: (403, "invalid_signature"),
-    ErrorCode.QUOTA_EXCEEDED: (429, "quota_exceeded"),
-    ErrorCode.OVERLOADED: (503, "service_overloaded"),
-    ErrorCode.SHUTTING_DOWN: (503, "service_overloaded"),
-    ErrorCode.STATE_LOST: (503, "service_unavailable"),
-    ErrorCode.STORE_LOST: (503, "service_unavailable"),
-    ErrorCode.TIMEOUT: (500, "tool_timeout"),
-    ErrorCode.CHILD_DIED: (422, "optimization_failed"),
-    ErrorCode.ENGINE_FAILED: (422, "optimization_failed"),
-    ErrorCode.NOT_IMPLEMENTED: (501, "not_implemented"),
-    ErrorCode.INTERNAL: (500, "internal_error"),
-}
+ERRORS: Mapping[ErrorCode, tuple[int, str]] = told(
+    {
+        ErrorCode.INVALID_REQUEST: (400, "bad_request"),
+        ErrorCode.UNAUTHORIZED: (401, "unauthorized"),
+        ErrorCode.BODY_TOO_LARGE: (413, "file_too_large"),
+        ErrorCode.UNSUPPORTED_FORMAT: (415, "unsupported_format"),
+        ErrorCode.BAD_IMAGE: (422, "optimization_failed"),
+        ErrorCode.SOURCE_BLOCKED: (422, "ssrf_blocked"),
+        ErrorCode.SOURCE_FAILED: (422, "url_fetch_failed"),
+        ErrorCode.DELIVERY_FAILED: (502, "storage_failed"),
+        ErrorCode.DELIVERY_FORBIDDEN: (403, "storage_forbidden"),
+        ErrorCode.RATE_LIMITED: (429, "rate_limit_exceeded"),
+        ErrorCode.QUOTA_EXCEEDED: (429, "quota_exceeded"),
+        ErrorCode.OVERLOADED: (503, "service_overloaded"),
+        ErrorCode.TIMEOUT: (500, "tool_timeout"),
+        ErrorCode.ENGINE_FAILED: (422, "optimization_failed"),
+    },
+    str,
+)
 
 
 def rate_headers(standing: Standing) -> dict[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,81 +15,93 @@ from pixlean.domain.delivery import Delivery, Provider, normal_path
 from pixlean.domain.edits import NO_EDITS, Edits, Resize
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
-from pixlean.domain.recipe import Recipe
+from pixlean.domain.recipe import EFFORT, PERCENT, QUALITY, SCORE, TARGET_BYTES, Range, Recipe
 from pixlean.service.inputs import Link, Origin, Upload
+from pixlean.web import fields as given
 from pixlean.web.body import Form, parse_object, read_form, read_json
-from pixlean.web.contract import Settings
+from pixlean.web.dialects.native import warn
+from pixlean.web.fields import Default
 from pixlean.web.negotiate import OUTPUTS, acceptable
+from pixlean.web.settings import Settings
 
 # Preset: quality, and whether PNGs may lose.
 _PRESETS = {"high": (40, True), "medium": (60, True), "low": (75, False)}
 _DEFAULT_PRESET = "medium"
+_SIDE_PX = Range(1, 32_768)
 
 
 @dataclass(frozen=True, kw_only=True)
 class OptimizeRequest:
-    """One ``POST /optimize``; the caller closes ``form``."""
+    """One ``POST /optimize``; ``unread`` tells of fields that have no effect, ``reports`` that all is to be told."""
 
     origin: Origin
     recipe: Recipe
     delivery: Delivery | None = None
-    form: Form | None = None
+    reports: bool = False
+    unread: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class EstimateRequest:
-    """One ``POST /estimate``; the caller closes ``form``."""
+    """One ``POST /estimate``; ``alternatives`` where other formats are asked for too, ``unread`` as above."""
 
     origin: Origin
     recipe: Recipe
     thumbnail_url: str | None = None
     file_bytes: int | None = None
-    form: Form | None = None
+    alternatives: bool = False
+    unread: tuple[str, ...] = ()
 
 
-async def read_optimize(request: Request, settings: Settings) -> OptimizeRequest:
+@contextlib.asynccontextmanager
+async def read_optimize(request: Request, settings: Settings) -> AsyncIterator[OptimizeRequest]:
     """A multipart upload or a JSON body with a URL. Raises ``InvalidRequest`` and ``LimitExceeded``."""
     accept = request.headers.get("accept", "")
     if _is_json(request):
         body = await read_json(request, settings)
-        return OptimizeRequest(
+        yield OptimizeRequest(
             origin=Link(_url(body, "url")),
             recipe=_recipe(_optimization(body), settings, accept),
             delivery=_delivery(body),
+            reports=_flag(body, "report", default=False),
+            unread=warn.in_object(body, ("url", "optimization", "storage", "report")),
         )
-    form = await _uploaded(request, settings)
-    try:
-        options = _options(form)
+        return
+    async with read_form(request, settings) as form:
+        upload, options = _upload(form), _options(form)
         recipe, delivery = _recipe(_optimization(options), settings, accept), _delivery(options)
-    except BaseException:
-        form.close()
-        raise
-    return OptimizeRequest(origin=_upload(form), recipe=recipe, delivery=delivery, form=form)
+        reports = _flag(options, "report", default=False)
+        unread = warn.in_optimize_form(form.fields) + warn.in_object(options, ("optimization", "storage", "report"))
+        yield OptimizeRequest(origin=upload, recipe=recipe, delivery=delivery, reports=reports, unread=unread)
 
 
-async def read_estimate(request: Request, settings: Settings) -> EstimateRequest:
+@contextlib.asynccontextmanager
+async def read_estimate(request: Request, settings: Settings) -> AsyncIterator[EstimateRequest]:
     """A multipart upload or a JSON body with a URL; a preset beats options. Raises as ``read_optimize`` does."""
     accept = request.headers.get("accept", "")
     if _is_json(request):
         body = await read_json(request, settings)
         thumbnail_url = _url(body, "thumbnail_url") if body.get("thumbnail_url") is not None else None
-        file_bytes = _whole(body, "file_size", 0, 1, 1 << 40) if body.get("file_size") is not None else None
-        return EstimateRequest(
+        file_bytes = _whole(body, "file_size", 0, TARGET_BYTES) if body.get("file_size") is not None else None
+        yield EstimateRequest(
             origin=Link(_url(body, "url")),
             recipe=_estimate_recipe(body.get("preset"), _optimization(body), "optimization" in body, settings, accept),
             thumbnail_url=thumbnail_url,
             file_bytes=file_bytes,
+            alternatives=_flag(body, "alternatives", default=False),
+            unread=warn.in_object(
+                body, ("url", "preset", "optimization", "thumbnail_url", "file_size", "alternatives")
+            ),
         )
-    form = await _uploaded(request, settings)
-    try:
-        options = _options(form)
+        return
+    async with read_form(request, settings) as form:
+        upload, options = _upload(form), _options(form)
         # Clients that send what they send to /optimize mean the same.
         wanted = _optimization(options) if isinstance(options.get("optimization"), dict) else options
         recipe = _estimate_recipe(form.fields.get("preset") or None, wanted, bool(options), settings, accept)
-    except BaseException:
-        form.close()
-        raise
-    return EstimateRequest(origin=_upload(form), recipe=recipe, form=form)
+        unread = warn.in_estimate_form(form.fields) + warn.in_bare_options(options)
+        others = given.flag(form.fields, "alternatives", default=False)
+        yield EstimateRequest(origin=upload, recipe=recipe, alternatives=others, unread=unread)
 
 
 def _is_json(request: Request) -> bool:
@@ -99,23 +113,13 @@ def _is_json(request: Request) -> bool:
     return False
 
 
-async def _uploaded(request: Request, settings: Settings) -> Form:
-    form = await read_form(request, settings)
-    problem = None
-    if form.file is None:
-        problem = "the 'file' field is missing"
-    elif not form.file_bytes:
-        problem = "the 'file' is empty"
-    elif form.fields.get("url"):
-        problem = "send a 'file' or a 'url', not both"
-    if problem:
-        form.close()
-        raise InvalidRequest(problem)
-    return form
-
-
 def _upload(form: Form) -> Upload:
-    assert form.file is not None
+    if form.file is None:
+        raise InvalidRequest("the 'file' field is missing")
+    if not form.file.size_bytes:
+        raise InvalidRequest("the 'file' is empty")
+    if form.fields.get("url"):
+        raise InvalidRequest("send a 'file' or a 'url', not both")
     return Upload(form.file)
 
 
@@ -157,7 +161,7 @@ def _delivery(options: dict[str, Any]) -> Delivery | None:
     return Delivery(
         provider=Provider(str(provider)),
         bucket=str(bucket),
-        path=normal_path(str(path)),
+        path=normal_path(str(path), "storage.path"),
         project=project,
         public=_flag(wanted, "public", default=False),
     )
@@ -176,19 +180,19 @@ def _estimate_recipe(preset: Any, wanted: dict[str, Any], has_options: bool, set
 
 def _recipe(wanted: dict[str, Any], settings: Settings, accept: str) -> Recipe:
     outputs = _outputs(wanted.get("format"), accept)
-    sides = [_optional(wanted, name, 1, 32_768) for name in ("max_width", "max_height")]
+    sides = [_optional(wanted, name, _SIDE_PX) for name in ("max_width", "max_height")]
     return Recipe(
-        quality=_whole(wanted, "quality", settings.default_quality, 1, 100),
+        quality=_whole(wanted, "quality", settings.default_quality, QUALITY),
         strip_metadata=_flag(wanted, "strip_metadata", default=True),
-        progressive_jpeg=_flag(wanted, "progressive_jpeg", default=False),
+        progressive_jpeg=_flag(wanted, "progressive_jpeg", default=None),
         png_lossy=_flag(wanted, "png_lossy", default=True),
-        max_reduction=_number(wanted, "max_reduction", 0, 100),
+        max_reduction=_number(wanted, "max_reduction", PERCENT),
         outputs=outputs,
         auto=wanted.get("format") == "auto",
         edits=Edits(resize=Resize(width_px=sides[0], height_px=sides[1])) if any(sides) else NO_EDITS,
-        target_bytes=_optional(wanted, "target_size", 1, 1 << 40),
-        min_score=_number(wanted, "min_score", 0, 100),
-        effort=_optional(wanted, "effort", 0, 9),
+        target_bytes=_optional(wanted, "target_size", TARGET_BYTES),
+        min_score=_number(wanted, "min_score", SCORE),
+        effort=_optional(wanted, "effort", EFFORT),
     )
 
 
@@ -204,31 +208,33 @@ def _outputs(name: Any, accept: str) -> tuple[Format, ...]:
     return (Format(name),)
 
 
-def _optional(wanted: dict[str, Any], name: str, least: int, most: int) -> int | None:
-    return None if wanted.get(name) is None else _whole(wanted, name, least, least, most)
+def _optional(wanted: dict[str, Any], name: str, allowed: Range) -> int | None:
+    return None if wanted.get(name) is None else _whole(wanted, name, allowed.least, allowed)
 
 
-def _whole(wanted: dict[str, Any], name: str, default: int, least: int, most: int) -> int:
+def _whole(wanted: dict[str, Any], name: str, default: int, allowed: Range) -> int:
     value = wanted.get(name, default)
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidRequest(f"'{name}' must be a whole number from {least} to {most}")
+    if isinstance(value, bool) or not isinstance(value, int) or not allowed.least <= value <= allowed.most:
+        raise InvalidRequest(f"'{name}' must be a whole number from {allowed.least} to {allowed.most}")
     return value
 
 
-def _flag(wanted: dict[str, Any], name: str, *, default: bool) -> bool:
-    value = wanted.get(name, default)
+def _flag(wanted: dict[str, Any], name: str, *, default: Default) -> bool | Default:
+    if name not in wanted:
+        return default
+    value = wanted[name]
     if not isinstance(value, bool):
         raise InvalidRequest(f"'{name}' must be true or false")
     return value
 
 
-def _number(wanted: dict[str, Any], name: str, least: float, most: float) -> float | None:
+def _number(wanted: dict[str, Any], name: str, allowed: Range) -> float | None:
     value = wanted.get(name)
     if value is None:
         return None
     good = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
-    if not good or not least <= value <= most:
-        raise InvalidRequest(f"'{name}' must be a number from {least:g} to {most:g}, or null")
+    if not good or not allowed.least <= value <= allowed.most:
+        raise InvalidRequest(f"'{name}' must be a number from {allowed.least} to {allowed.most}, or null")
     return float(value)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pixlean.access.rate import Standing
 from pixlean.domain.delivery import Delivered
+from pixlean.domain.estimate import Alternative
 from pixlean.domain.formats import FORMATS
 from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
@@ -18,56 +22,62 @@ from pixlean.web.callers import bearer_key
 from pixlean.web.contract import Services, account, services
 from pixlean.web.dialects.native.errors import rate_headers
 from pixlean.web.dialects.native.read import OptimizeRequest, read_estimate, read_optimize
+from pixlean.web.dialects.native.report import told
+from pixlean.web.dialects.native.warn import HEADER, as_header
+
+NAME = "native"
+HEADERS = (
+    "Content-Disposition", "RateLimit", "Server-Timing", "X-Cache", "X-Optimization-Method", "X-Optimized-Size",
+    "X-Original-Format", "X-Original-Size", "X-Output-Format", "X-Pixlean-Report", HEADER, "X-Quality-Score",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "X-Reduction-Percent", "X-Target-Met",
+)  # fmt: skip
 
 
 async def optimize(request: Request) -> Response:
     """``POST /optimize``."""
     house = services(request)
-    standing = await _admit(request)
-    asked = await read_optimize(request, house.settings)
-    try:
+    caller = await identify(request, NAME, bearer_key(request))
+    standing = await admit(request, caller)
+    async with read_optimize(request, house.settings) as asked:
         if asked.delivery is not None:
-            house.deliver.check(asked.delivery)
-        return _with_standing(await unless_gone(request, _optimized(request, house, asked)), standing)
-    finally:
-        if asked.form is not None:
-            asked.form.close()
+            placed = house.deliver.placed(asked.delivery, caller)
+            house.deliver.check(placed)
+            asked = replace(asked, delivery=placed)
+        response = await unless_gone(request, _optimized(request, house, asked))
+    response.headers.update(as_header(asked.unread))
+    return _with_standing(response, standing)
 
 
 async def _optimized(request: Request, house: Services, asked: OptimizeRequest) -> Response:
-    done = await house.compress(asked.origin, asked.recipe)
+    compressed = await house.compress(asked.origin, asked.recipe)
     if asked.delivery is None:
-        note(request, done)
-        shown = _show_picture(done)
+        note(request, compressed)
+        shown = _show_picture(compressed)
         if asked.recipe.auto:
             shown.headers["Vary"] = "Accept"
+        if asked.reports:
+            shown.headers["X-Pixlean-Report"] = json.dumps(told(compressed.outcome.report), separators=(",", ":"))
         return shown
-    done, delivered = await house.deliver(done, asked.delivery)
-    note(request, done)
-    return _show_delivered(done, delivered)
+    compressed, delivered = await house.deliver(compressed, asked.delivery)
+    note(request, compressed)
+    return _show_delivered(compressed, delivered, reports=asked.reports)
 
 
 async def estimate(request: Request) -> Response:
     """``POST /estimate``."""
     house = services(request)
-    standing = await _admit(request)
-    asked = await read_estimate(request, house.settings)
-    try:
-        work = house.estimate(
-            asked.origin, asked.recipe, thumbnail_url=asked.thumbnail_url, file_bytes=asked.file_bytes
-        )
-        done = await unless_gone(request, work)
-    finally:
-        if asked.form is not None:
-            asked.form.close()
-    noted = account(request)
-    noted.format, noted.method, noted.seconds = str(done.estimate.format), str(done.estimate.strategy), done.seconds
-    return _with_standing(_show_estimate(done), standing)
-
-
-async def _admit(request: Request) -> Standing | None:
-    """Key, rate and queue, in this order, before a byte of the body is read."""
-    return await admit(request, await identify(request, "native", bearer_key(request)))
+    standing = await admit(request, await identify(request, NAME, bearer_key(request)))
+    async with read_estimate(request, house.settings) as asked:
+        estimating = house.estimate(
+            asked.origin, asked.recipe, thumbnail_url=asked.thumbnail_url, file_bytes=asked.file_bytes,
+            alternatives=asked.alternatives,
+        )  # fmt: skip
+        estimated = await unless_gone(request, estimating)
+    noted, forecast = account(request), estimated.estimate
+    noted.format, noted.method, noted.seconds = str(forecast.format), str(forecast.strategy), estimated.seconds
+    response = _show_estimate(estimated, alternatives=asked.alternatives)
+    response.headers.update(as_header(asked.unread))
+    return _with_standing(response, standing)
 
 
 def _with_standing(response: Response, standing: Standing | None) -> Response:
@@ -76,48 +86,49 @@ def _with_standing(response: Response, standing: Standing | None) -> Response:
     return response
 
 
-def _show_picture(done: Compressed) -> Response:
-    work = done.work
+def _show_picture(compressed: Compressed) -> Response:
+    report = compressed.outcome.report
     headers = {
-        "X-Original-Size": str(done.original_bytes),
-        "X-Optimized-Size": str(len(work.data)),
-        "X-Reduction-Percent": f"{done.reduction_percent:.1f}",
-        "X-Original-Format": str(work.original_format or work.format),
-        "X-Output-Format": str(work.format),
-        "X-Optimization-Method": work.method,
-        "Server-Timing": _timing(done.seconds),
+        "X-Original-Size": str(report.source_bytes),
+        "X-Optimized-Size": str(report.size_bytes),
+        "X-Reduction-Percent": f"{report.reduction_percent:.1f}",
+        "X-Original-Format": str(report.source_format),
+        "X-Output-Format": str(report.format),
+        "X-Optimization-Method": report.method,
+        "Server-Timing": _timing(compressed.seconds),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    if work.score is not None:
-        headers["X-Quality-Score"] = f"{work.score:.1f}"
-    if work.target_met is not None:
-        headers["X-Target-Met"] = "true" if work.target_met else "false"
-    if done.from_cache is not None:
-        headers["X-Cache"] = "hit" if done.from_cache else "miss"
-    media_type = FORMATS[work.format].media_type
+    if report.score is not None:
+        headers["X-Quality-Score"] = f"{report.score:.1f}"
+    if report.target_met is not None:
+        headers["X-Target-Met"] = "true" if report.target_met else "false"
+    if compressed.from_cache is not None:
+        headers["X-Cache"] = "hit" if compressed.from_cache else "miss"
+    media_type = FORMATS[report.format].media_type
     if media_type == "image/svg+xml":
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-    if work.format == "svgz":
+    if report.format == "svgz":
         # The bytes are the file; Content-Encoding would make clients unpack it.
         headers["Content-Disposition"] = 'attachment; filename="optimized.svgz"'
-    return Response(work.data, media_type=media_type, headers=headers)
+    return Response(compressed.outcome.data, media_type=media_type, headers=headers)
 
 
 def _timing(seconds: dict[str, float]) -> str:
     return ", ".join(f"{name};dur={1000 * value:.1f}" for name, value in seconds.items())
 
 
-def _show_delivered(done: Compressed, delivered: Delivered) -> Response:
-    work = done.work
+def _show_delivered(compressed: Compressed, delivered: Delivered, *, reports: bool) -> Response:
+    report = compressed.outcome.report
     return JSONResponse(
         {
+            **({"report": told(report)} if reports else {}),
             "success": True,
-            "original_size": done.original_bytes,
-            "optimized_size": len(work.data),
-            "reduction_percent": round(done.reduction_percent, 1),
-            "format": str(work.original_format or work.format),
-            "method": work.method,
+            "original_size": report.source_bytes,
+            "optimized_size": report.size_bytes,
+            "reduction_percent": round(report.reduction_percent, 1),
+            "format": str(report.source_format),
+            "method": report.method,
             "storage": {
                 "provider": str(delivered.provider),
                 "url": delivered.url,
@@ -125,31 +136,36 @@ def _show_delivered(done: Compressed, delivered: Delivered) -> Response:
             },
             "message": None,
         },
-        headers={"Server-Timing": _timing(done.seconds), "Cache-Control": "no-store"},
+        headers={"Server-Timing": _timing(compressed.seconds), "Cache-Control": "no-store"},
     )
 
 
-def _show_estimate(done: Estimated) -> Response:
-    found = done.estimate
+def _show_estimate(estimated: Estimated, *, alternatives: bool) -> Response:
+    forecast = estimated.estimate
     return JSONResponse(
         {
-            "original_size": found.original_bytes,
-            "original_format": str(found.format),
-            "dimensions": {"width": found.width_px, "height": found.height_px},
-            "color_type": found.mode,
-            "bit_depth": found.bit_depth,
-            "estimated_optimized_size": found.optimized_bytes,
-            "estimated_reduction_percent": round(found.reduction_percent, 1),
-            "optimization_potential": str(found.potential),
-            "method": str(found.strategy),
-            "already_optimized": found.already_optimized,
-            "confidence": str(found.confidence),
+            "original_size": forecast.original_bytes,
+            "original_format": str(forecast.format),
+            "dimensions": {"width": forecast.width_px, "height": forecast.height_px},
+            "color_type": forecast.mode,
+            "bit_depth": forecast.bit_depth,
+            "estimated_optimized_size": forecast.optimized_bytes,
+            "estimated_reduction_percent": round(forecast.reduction_percent, 1),
+            "optimization_potential": str(forecast.potential),
+            "method": str(forecast.strategy),
+            "already_optimized": forecast.already_optimized,
+            "confidence": str(forecast.confidence),
+            **({"alternatives": [_show_alternative(each) for each in forecast.alternatives]} if alternatives else {}),
         },
-        headers={"Server-Timing": _timing(done.seconds), "Cache-Control": "no-store"},
+        headers={"Server-Timing": _timing(estimated.seconds), "Cache-Control": "no-store"},
     )
 
 
-async def root(request: Request) -> Response:
+def _show_alternative(alternative: Alternative) -> dict[str, object]:
+    return {"format": str(alternative.format), "estimated_optimized_size": alternative.size_bytes}
+
+
+async def root(_request: Request) -> Response:
     """``GET /``: what this is and where to go."""
     return JSONResponse(
         {
@@ -166,12 +182,13 @@ async def root(request: Request) -> Response:
                 "docs": "GET /docs",
             },
             "formats": [str(name) for name, row in FORMATS.items() if not row.only_read],
-        }
+        },
+        headers={"Vary": "Accept"},
     )
 
 
-ROUTES = [
+ROUTES = (
     Route("/", root, methods=["GET"]),
     Route("/optimize", optimize, methods=["POST"]),
     Route("/estimate", estimate, methods=["POST"]),
-]
+)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -13,60 +14,44 @@ from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Recipe
 from pixlean.service.inputs import Upload
 from pixlean.web import fields as given
-from pixlean.web.body import Form, read_form
-from pixlean.web.contract import Settings
+from pixlean.web import settings as web
+from pixlean.web.body import read_form
+from pixlean.web.dialects.optipic.errors import MissingSides
+from pixlean.web.dialects.optipic.settings import Settings
 
 OUTPUTS = ("jpeg", "png", "webp", "avif")
 INPUTS = frozenset({Format.JPEG, Format.PNG, Format.APNG, Format.WEBP, Format.AVIF, Format.GIF, Format.HEIC})
 MOST_SIDE_PX = 32_768
-_QUALITY = 80  # seeds/optipic.txt, /v1/compress
+_QUALITY = 80  # OptiPic's documentation, "/v1/compress"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One request for work; the caller closes ``form``."""
+    """One request for work."""
 
-    form: Form
+    origin: Upload
     recipe: Recipe
 
-    @property
-    def origin(self) -> Upload:
-        """The upload."""
-        assert self.form.file is not None
-        return Upload(self.form.file)
 
-
-async def read_compress(request: Request, settings: Settings) -> Asked:
-    """``/v1/compress``. Raises ``InvalidRequest`` and ``LimitExceeded``."""
-    return await _read(request, settings, _compress)
-
-
-async def read_convert(request: Request, settings: Settings) -> Asked:
-    """``/v1/convert``. Raises ``InvalidRequest`` and ``LimitExceeded``."""
-    return await _read(request, settings, _convert)
-
-
-async def read_resize(request: Request, settings: Settings) -> Asked:
-    """``/v1/resize``. Raises ``InvalidRequest`` and ``LimitExceeded``."""
-    return await _read(request, settings, _resize)
-
-
-async def _read(request: Request, settings: Settings, recipe: Callable[[Mapping[str, str]], Recipe]) -> Asked:
+@contextlib.asynccontextmanager
+async def read_asked(
+    request: Request, server: web.Settings, settings: Settings, recipe: Callable[[Mapping[str, str]], Recipe]
+) -> AsyncIterator[Asked]:
+    """An upload, and what ``recipe`` makes of its fields. Raises ``InvalidRequest`` and ``LimitExceeded``."""
     kind = request.headers.get("content-type", "").lower()
     if not kind.startswith("multipart/form-data") or "boundary=" not in kind:
         raise InvalidRequest("Request must use multipart/form-data", code=ErrorCode.WRONG_MEDIA_TYPE)
-    form = await read_form(request, settings, settings.optipic_file_bytes)
-    try:
-        if form.file is None or not form.file_bytes:
+    async with read_form(request, server, settings.max_file_bytes) as form:
+        upload = form.sent_file
+        if upload is None:
             raise InvalidRequest('No "file" field in multipart body', code=ErrorCode.MISSING_FILE)
-        return Asked(form=form, recipe=recipe({name: value.strip() for name, value in form.fields.items()}))
-    except BaseException:
-        form.close()
-        raise
+        fields = {name: value.strip() for name, value in form.fields.items()}
+        yield Asked(origin=Upload(upload), recipe=recipe(fields))
 
 
-def _compress(fields: Mapping[str, str]) -> Recipe:
-    quality = given.whole(fields, "quality", 1, 100)
+def to_compress(fields: Mapping[str, str]) -> Recipe:
+    """The recipe of ``/v1/compress``."""
+    quality = given.quality(fields)
     return Recipe(
         quality=_QUALITY if quality is None else quality,
         strip_metadata=given.flag(fields, "strip_exif", default=True),
@@ -74,16 +59,18 @@ def _compress(fields: Mapping[str, str]) -> Recipe:
     )
 
 
-def _convert(fields: Mapping[str, str]) -> Recipe:
+def to_convert(fields: Mapping[str, str]) -> Recipe:
+    """The recipe of ``/v1/convert``."""
     if not fields.get("to"):
         raise InvalidRequest(f"'to' is needed: {', '.join(OUTPUTS)}")
     return Recipe(quality=_QUALITY, outputs=given.outputs(fields, "to", OUTPUTS))
 
 
-def _resize(fields: Mapping[str, str]) -> Recipe:
+def to_resize(fields: Mapping[str, str]) -> Recipe:
+    """The recipe of ``/v1/resize``."""
     width, height = (given.whole(fields, name, 1, MOST_SIDE_PX) for name in ("width", "height"))
     if width is None and height is None:
-        raise InvalidRequest("Resize requires width or height", code=ErrorCode.MISSING_SIDES)
+        raise MissingSides("Resize requires width or height")
     fit = Fit.EXACT if width is not None and height is not None else Fit.INSIDE
     return Recipe(
         quality=_QUALITY,

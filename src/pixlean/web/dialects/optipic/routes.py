@@ -2,60 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pixlean.access.tariffs import Meter
-from pixlean.service.compress import Compressed, Terms
+from pixlean.domain.recipe import Recipe
+from pixlean.domain.report import Outcome
+from pixlean.service.compress import Terms
 from pixlean.web.admission import admit, identify
 from pixlean.web.answers import media_type, note, unless_gone
 from pixlean.web.callers import bearer_key
-from pixlean.web.contract import Settings, services
-from pixlean.web.dialects.optipic.read import INPUTS, Asked, read_compress, read_convert, read_resize
+from pixlean.web.contract import services
+from pixlean.web.dialects.optipic.read import INPUTS, read_asked, to_compress, to_convert, to_resize
+from pixlean.web.dialects.optipic.settings import TARIFF, Settings
 
-Read = Callable[[Request, Settings], Awaitable[Asked]]
+NAME = "optipic"
+HEADERS = ("X-Original-Size", "X-Compressed-Size", "X-Savings-Percent")
 
 
-def _work(read: Read) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads by ``read``, counts against the month's quota, and shows the picture."""
+def _picture(
+    settings: Settings, recipe: Callable[[Mapping[str, str]], Recipe]
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that counts against the month's quota and shows the picture; ``recipe`` reads the fields."""
 
     async def serve(request: Request) -> Response:
         house = services(request)
-        caller = await identify(request, "optipic", bearer_key(request))
+        caller = await identify(request, NAME, bearer_key(request))
         await admit(request, caller)
-        asked = await read(request, house.settings)
-        try:
-            async with house.ledger.debited(caller, Meter.OPTIPIC, request.state.request_id):
-                work = house.compress(asked.origin, asked.recipe, Terms(inputs=INPUTS))
-                done = await unless_gone(request, work)
-        finally:
-            asked.form.close()
-        note(request, done)
-        return _show(done)
+        async with read_asked(request, house.settings, settings, recipe) as asked:
+            async with house.ledger.debited(caller, TARIFF, request.state.request_id):
+                compressing = house.compress(asked.origin, asked.recipe, Terms(inputs=INPUTS))
+                compressed = await unless_gone(request, compressing)
+        note(request, compressed)
+        return _show(compressed.outcome)
 
     return serve
 
 
-def _show(done: Compressed) -> Response:
-    work = done.work
+def _show(outcome: Outcome) -> Response:
     headers = {
-        "X-Original-Size": str(done.original_bytes),
-        "X-Compressed-Size": str(len(work.data)),
-        "X-Savings-Percent": f"{done.reduction_percent:.1f}",
+        "X-Original-Size": str(outcome.report.source_bytes),
+        "X-Compressed-Size": str(outcome.report.size_bytes),
+        "X-Savings-Percent": f"{outcome.reduction_percent:.1f}",
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    return Response(work.data, media_type=media_type(work.format), headers=headers)
+    return Response(outcome.data, media_type=media_type(outcome.format), headers=headers)
 
 
 async def usage(request: Request) -> Response:
     """``GET /v1/usage``."""
     house = services(request)
-    caller = await identify(request, "optipic", bearer_key(request))
-    month = await house.ledger.standing(caller, Meter.OPTIPIC)
+    caller = await identify(request, NAME, bearer_key(request))
+    month = await house.ledger.standing(caller, TARIFF)
     return JSONResponse(
         {
             "period": month.month,
@@ -70,9 +71,11 @@ async def usage(request: Request) -> Response:
     )
 
 
-ROUTES = [
-    Route("/v1/compress", _work(read_compress), methods=["POST"]),
-    Route("/v1/convert", _work(read_convert), methods=["POST"]),
-    Route("/v1/resize", _work(read_resize), methods=["POST"]),
-    Route("/v1/usage", usage, methods=["GET"]),
-]
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """The endpoints."""
+    return (
+        Route("/v1/compress", _picture(settings, to_compress), methods=["POST"]),
+        Route("/v1/convert", _picture(settings, to_convert), methods=["POST"]),
+        Route("/v1/resize", _picture(settings, to_resize), methods=["POST"]),
+        Route("/v1/usage", usage, methods=["GET"]),
+    )

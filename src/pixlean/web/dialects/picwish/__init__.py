@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from pixlean.web.dialect import Api, Dialect
 from pixlean.web.dialects.picwish.describe import PATHS
 from pixlean.web.dialects.picwish.errors import ERRORS, show_error
-from pixlean.web.dialects.picwish.routes import ROUTES
+from pixlean.web.dialects.picwish.read import NAME
+from pixlean.web.dialects.picwish.routes import routes
+from pixlean.web.dialects.picwish.settings import TARIFF, Settings
 
-NAME = "picwish"
-PREFIXES = ("/api/tasks/",)
 
-show_id = str
+def build(settings: Settings) -> Dialect:
+    """The dialect with these settings."""
+    return Dialect(
+        name=NAME,
+        title="PicWish",
+        about="Tasks that are done within the request or asked for later, with credits.",
+        prefixes=("/api/tasks/",),
+        routes=routes(settings),
+        paths=PATHS,
+        errors=ERRORS,
+        show_error=show_error,
+        tariff=TARIFF,
+    )
 
-__all__ = ["ERRORS", "NAME", "PATHS", "PREFIXES", "ROUTES", "show_error", "show_id"]
+
+API = Api(settings=Settings, build=build)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,18 +12,17 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pixlean.domain.caller import Caller
-from pixlean.domain.errors import PixleanError, Unavailable
+from pixlean.domain.errors import InvalidRequest, PixleanError, Unavailable
 from pixlean.domain.task import Job, State
-from pixlean.service.inputs import Input, Link, Upload, opened
+from pixlean.service.inputs import Upload, opened
 from pixlean.web.admission import admit, identify
 from pixlean.web.answers import note, public_url, unless_gone
 from pixlean.web.contract import services
 from pixlean.web.dialects.picwish.errors import ERRORS
-from pixlean.web.dialects.picwish.read import Asked, read_task
+from pixlean.web.dialects.picwish.read import NAME, Asked, check_png, read_task
+from pixlean.web.dialects.picwish.settings import Settings
 from pixlean.web.download import show_signed
 
-NAME = "picwish"
 _PATH = "/api/tasks/visual/imgcompress"
 _SUCCEEDED, _QUEUED, _PROCESSING = 1, 2, 4
 _NO_STORE = {"Cache-Control": "no-store"}
@@ -34,44 +34,21 @@ def _key(request: Request) -> str | None:
     return request.headers.get("x-api-key")
 
 
-async def create(request: Request) -> Response:
-    """``POST /api/tasks/visual/imgcompress``."""
-    house = services(request)
-    caller = await identify(request, NAME, _key(request))
-    await admit(request, caller)
-    asked = await read_task(request, house.settings)
-    try:
-        former = await house.submit.same(caller, NAME, asked.idempotency_key)
-        if former is not None:
-            return await _show(request, former) if asked.waits else _show_accepted(former)
-        if asked.waits:
-            return await _show(request, await _now(request, caller, asked))
-        uploaded = None if asked.ticket.source_url else _uploaded(asked)
-        return _show_accepted(await house.submit.later(asked.ticket, caller, NAME, uploaded, asked.idempotency_key))
-    finally:
-        asked.form.close()
-
-
-def _uploaded(asked: Asked) -> Input:
-    assert asked.form.file is not None
-    return Input(file=asked.form.file, size_bytes=asked.form.file_bytes, seconds={})
-
-
-async def _now(request: Request, caller: Caller, asked: Asked) -> Job:
+async def _now(request: Request, asked: Asked) -> Job:
     """The task done within the request; one that fails by its picture or its source is a task all the same."""
     house = services(request)
-    ticket = asked.ticket
-    link = Link(ticket.source_url, most_bytes=ticket.most_bytes) if ticket.source_url else None
     try:
-        async with opened(link or Upload(_uploaded(asked).file), house.public_fetcher) as given:
-            work = house.submit.now(ticket, caller, NAME, given, request.state.request_id, asked.idempotency_key)
-            finished = await unless_gone(request, work)
-    except Unavailable:
+        async with opened(asked.origin, house.public_fetcher) as picture:
+            check_png(asked.ticket, picture.file)
+            compressing = house.submit.now(asked.ticket, picture.file, request.state.request_id, asked.idempotency_key)
+            finished = await unless_gone(request, compressing)
+    except (Unavailable, InvalidRequest):
         raise
     except PixleanError as error:
-        return await house.submit.failed(ticket, caller, NAME, error)
-    if finished.done is not None:
-        note(request, finished.done)
+        return await house.submit.failed(asked.ticket, error)
+    if isinstance(finished, Job):
+        return finished
+    note(request, finished.compressed)
     return finished.job
 
 
@@ -103,8 +80,8 @@ async def _show(request: Request, job: Job) -> Response:
     }
     if job.state is State.FAILED:
         data["state_detail"] = job.error_message
-    elif job.made is not None:
-        data["image_width"], data["image_height"] = job.made.width_px, job.made.height_px
+    elif job.result is not None:
+        data["image_width"], data["image_height"] = job.result.width_px, job.result.height_px
     return JSONResponse({"status": 200, "message": "success", "data": data}, headers=_NO_STORE)
 
 
@@ -117,10 +94,9 @@ def _state(job: Job) -> int:
 async def _image(request: Request, job: Job) -> str | None:
     if job.state is not State.DONE:
         return None
-    assert job.ticket is not None
     results = services(request).results
     if job.ticket.notes.get("return_type") == "2":
-        return base64.b64encode(await results.data(job)).decode()
+        return base64.b64encode((await results.read(job)).data).decode()
     return public_url(request, f"{_PATH}/{job.id}/image?{await results.query(job, 'image')}")
 
 
@@ -138,8 +114,31 @@ def _iso(moment: float | None) -> str | None:
     return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-ROUTES = [
-    Route(_PATH, create, methods=["POST"]),
-    Route(_PATH + "/{task_id}", query, methods=["GET"]),
-    Route(_PATH + "/{task_id}/image", image, methods=["GET"]),
-]
+@dataclass(frozen=True, kw_only=True)
+class Creating:
+    """The endpoint that does work, with what it promises."""
+
+    settings: Settings
+
+    async def create(self, request: Request) -> Response:
+        """``POST /api/tasks/visual/imgcompress``."""
+        house = services(request)
+        caller = await identify(request, NAME, _key(request))
+        await admit(request, caller)
+        async with read_task(request, house.settings, self.settings, caller) as asked:
+            former = await house.submit.same(asked.ticket, asked.idempotency_key)
+            if former is not None:
+                return await _show(request, former) if asked.waits else _show_accepted(former)
+            if asked.waits:
+                return await _show(request, await _now(request, asked))
+            upload = asked.origin.file if isinstance(asked.origin, Upload) else None
+            return _show_accepted(await house.submit.later(asked.ticket, upload, asked.idempotency_key))
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """The endpoints."""
+    return (
+        Route(_PATH, Creating(settings=settings).create, methods=["POST"]),
+        Route(_PATH + "/{task_id}", query, methods=["GET"]),
+        Route(_PATH + "/{task_id}/image", image, methods=["GET"]),
+    )

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-_COUNT = {"Compression-Count": {"description": "Compressions of this month.", "schema": {"type": "string"}}}
+_COUNT = {
+    name: {"description": text, "schema": {"type": "string"}}
+    for name, text in {
+        "Compression-Count": "Compressions of this month.",
+        "Compression-Count-Remaining": "What is left of them; 1000000 where there is no limit.",
+        "Paying-State": "free or paid.",
+    }.items()
+}
 _SECURITY: list[dict[str, Any]] = [{}, {"basic": []}]
 _SIDES = {name: {"type": "integer", "minimum": 1} for name in ("width", "height")}
 _ID = [{"name": "output_id", "in": "path", "required": True, "schema": {"type": "string"}}]
@@ -19,7 +26,10 @@ _COMMANDS: dict[str, Any] = {
         "convert": {
             "type": "object",
             "required": ["type"],
-            "properties": {"type": {"type": ["string", "array"], "items": {"type": "string"}}},
+            "properties": {
+                "type": {"type": ["string", "array"], "items": {"type": "string"}},
+                "background": {"type": "string"},
+            },
         },
         "transform": {"type": "object", "required": ["background"], "properties": {"background": {"type": "string"}}},
         "preserve": {"type": "array", "items": {"type": "string", "enum": ["copyright", "creation", "location"]}},
@@ -88,5 +98,19 @@ PATHS: dict[str, dict[str, Any]] = {
             **_output("What is to be made of the source."),
             "requestBody": {"content": {"application/json": {"schema": _COMMANDS}}},
         },
+    },
+    "/keys/{key}": {
+        "get": {
+            "summary": "Whether a key is one, and how it stands.",
+            "security": [{}],
+            "parameters": [{"name": "key", "in": "path", "required": True, "schema": {"type": "string"}}],
+            "responses": {
+                "200": {
+                    "description": "It is.", "headers": _COUNT,
+                    "content": {"application/json": {"schema": {"type": "object"}}},
+                },
+                "404": {"description": "NotFound"},
+            },
+        }
     },
 }  # fmt: skip

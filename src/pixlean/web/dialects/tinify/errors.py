@@ -2,45 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.responses import JSONResponse, Response
 
 from pixlean.domain.errors import ErrorCode, PixleanError
 from pixlean.web.answers import error_headers
+from pixlean.web.errors import told
 
-ERRORS: dict[ErrorCode, tuple[int, str]] = {
-    ErrorCode.INVALID_REQUEST: (400, "BadRequest"),
-    ErrorCode.MALFORMED_BODY: (400, "BadRequest"),
-    ErrorCode.WRONG_MEDIA_TYPE: (415, "UnsupportedMediaType"),
-    ErrorCode.MISSING_FILE: (400, "InputMissing"),
-    ErrorCode.MISSING_SIDES: (400, "BadRequest"),
-    ErrorCode.NOT_FOUND: (404, "NotFound"),
-    ErrorCode.METHOD_NOT_ALLOWED: (405, "MethodNotAllowed"),
-    ErrorCode.BODY_TIMEOUT: (408, "RequestTimeout"),
-    ErrorCode.UNAUTHORIZED: (401, "Unauthorized"),
-    ErrorCode.BODY_TOO_LARGE: (413, "FileTooLarge"),
-    ErrorCode.IMAGE_TOO_LARGE: (413, "ImageTooLarge"),
-    ErrorCode.UNSUPPORTED_FORMAT: (415, "UnsupportedMediaType"),
-    ErrorCode.BAD_IMAGE: (415, "DecodeError"),
-    ErrorCode.POISONED_INPUT: (415, "DecodeError"),
-    ErrorCode.SOURCE_BLOCKED: (400, "SourceNotAllowed"),
-    ErrorCode.SOURCE_FAILED: (400, "SourceNotReachable"),
-    ErrorCode.DELIVERY_FAILED: (502, "StoreFailed"),
-    ErrorCode.DELIVERY_FORBIDDEN: (403, "StoreForbidden"),
-    ErrorCode.RATE_LIMITED: (429, "TooManyRequests"),
-    ErrorCode.NOT_READY: (422, "NotReady"),
-    ErrorCode.LINK_EXPIRED: (403, "LinkExpired"),
-    ErrorCode.BAD_SIGNATURE: (403, "InvalidSignature"),
-    ErrorCode.QUOTA_EXCEEDED: (429, "TooManyRequests"),
-    ErrorCode.OVERLOADED: (503, "ServiceOverloaded"),
-    ErrorCode.SHUTTING_DOWN: (503, "ServiceOverloaded"),
-    ErrorCode.STATE_LOST: (503, "ServiceUnavailable"),
-    ErrorCode.STORE_LOST: (503, "ServiceUnavailable"),
-    ErrorCode.TIMEOUT: (500, "Timeout"),
-    ErrorCode.CHILD_DIED: (415, "DecodeError"),
-    ErrorCode.ENGINE_FAILED: (422, "ProcessingFailed"),
-    ErrorCode.NOT_IMPLEMENTED: (501, "NotImplemented"),
-    ErrorCode.INTERNAL: (500, "InternalServerError"),
-}
+
+def _spelled(word: str) -> str:
+    """``service_unavailable`` as ``ServiceUnavailable``."""
+    return "".join(part.capitalize() for part in word.split("_"))
+
+
+ERRORS: Mapping[ErrorCode, tuple[int, str]] = told(
+    {
+        ErrorCode.INVALID_REQUEST: (400, "BadRequest"),
+        ErrorCode.WRONG_MEDIA_TYPE: (415, "UnsupportedMediaType"),
+        ErrorCode.MISSING_FILE: (400, "InputMissing"),
+        ErrorCode.UNAUTHORIZED: (401, "Unauthorized"),
+        ErrorCode.UNSUPPORTED_FORMAT: (415, "UnsupportedMediaType"),
+        ErrorCode.BAD_IMAGE: (415, "DecodeError"),
+        ErrorCode.SOURCE_BLOCKED: (400, "SourceNotAllowed"),
+        ErrorCode.SOURCE_FAILED: (400, "SourceNotReachable"),
+        ErrorCode.DELIVERY_FAILED: (502, "StoreFailed"),
+        ErrorCode.DELIVERY_FORBIDDEN: (403, "StoreForbidden"),
+        ErrorCode.RATE_LIMITED: (429, "TooManyRequests"),
+        ErrorCode.ENGINE_FAILED: (422, "ProcessingFailed"),
+        ErrorCode.INTERNAL: (500, "InternalServerError"),
+    },
+    _spelled,
+)
 
 
 def show_error(error: PixleanError) -> Response:

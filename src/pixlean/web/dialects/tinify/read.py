@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,11 +14,11 @@ from pixlean.domain.delivery import Credentials, Delivery, Provider, normal_path
 from pixlean.domain.edits import Edits, Fit, Resize
 from pixlean.domain.errors import ErrorCode, InvalidRequest
 from pixlean.domain.formats import Format
+from pixlean.domain.memory import MemoryFile
 from pixlean.domain.recipe import Keep, Recipe
-from pixlean.sandbox.wire import read_all
 from pixlean.service.inputs import Link, Origin, Upload
-from pixlean.web.body import Form, parse_object, read_raw
-from pixlean.web.contract import Settings
+from pixlean.web.body import parse_object, read_raw
+from pixlean.web.settings import Settings
 
 _OUTPUTS = {
     "image/avif": Format.AVIF,
@@ -38,14 +38,6 @@ _STORED_HEADERS = {"cache-control": "Cache-Control", "expires": "Expires"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shrink:
-    """One ``POST /shrink``; the caller closes ``form``."""
-
-    origin: Origin
-    form: Form
-
-
-@dataclass(frozen=True, kw_only=True)
 class Commands:
     """What ``/output/{id}`` is asked for: ``recipe`` where new bytes must be made, ``counted`` how many units that is.
 
@@ -57,36 +49,30 @@ class Commands:
     counted: int
 
 
-async def read_shrink(request: Request, settings: Settings) -> Shrink:
+@contextlib.asynccontextmanager
+async def read_shrink(request: Request, settings: Settings) -> AsyncIterator[Origin]:
     """A file as the body, or JSON with a URL. Raises ``InvalidRequest`` and ``LimitExceeded``."""
-    form = await read_raw(request, settings)
-    try:
-        assert form.file is not None
-        if not form.file_bytes:
+    async with read_raw(request, settings) as body:
+        if not body.size_bytes:
             raise InvalidRequest("Input file is empty", code=ErrorCode.MISSING_FILE)
-        is_json = form.media_type.partition(";")[0].strip().lower() == "application/json"
-        if is_json and os.pread(form.file, 64, 0).lstrip()[:1] == b"{":
-            return Shrink(origin=Link(_source_url(_object(form, "the body"))), form=form)
-        return Shrink(origin=Upload(form.file), form=form)
-    except BaseException:
-        form.close()
-        raise
+        is_json = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/json"
+        if is_json and body.read_head(64).lstrip()[:1] == b"{":
+            yield Link(_source_url(_object(body)))
+        else:
+            yield Upload(body)
 
 
 async def read_commands(request: Request, settings: Settings) -> Commands:
     """The JSON body of ``/output/{id}``, of a GET too; none at all is no command. Raises ``InvalidRequest``."""
-    form = await read_raw(request, settings)
-    try:
-        given = _object(form, "the body") if form.file_bytes else {}
-    finally:
-        form.close()
-    unknown = given.keys() - {"resize", "convert", "transform", "preserve", "store"}
+    async with read_raw(request, settings) as body:
+        commands = _object(body) if body.size_bytes else {}
+    unknown = commands.keys() - {"resize", "convert", "transform", "preserve", "store"}
     if unknown:
         raise InvalidRequest(f"unknown command '{min(unknown)[:50]}'")
-    resize = _resize(given["resize"]) if "resize" in given else None
-    outputs = _outputs(given["convert"]) if "convert" in given else ()
-    ground = _background(given["transform"]) if "transform" in given else None
-    keep = _keep(given["preserve"]) if "preserve" in given else ()
+    resize = _resize(commands["resize"]) if "resize" in commands else None
+    outputs = _outputs(commands["convert"]) if "convert" in commands else ()
+    ground = _ground(commands)
+    keep = _keep(commands["preserve"]) if "preserve" in commands else ()
     changed = resize is not None or bool(outputs) or ground is not None or bool(keep)
     recipe = Recipe(
         quality=settings.default_quality,
@@ -97,16 +83,15 @@ async def read_commands(request: Request, settings: Settings) -> Commands:
     )
     return Commands(
         recipe=recipe if changed else None,
-        delivery=_delivery(given["store"]) if "store" in given else None,
+        delivery=_delivery(commands["store"]) if "store" in commands else None,
         counted=(resize is not None) + bool(outputs),
     )
 
 
-def _object(form: Form, what: str) -> dict[str, Any]:
-    assert form.file is not None
-    if form.file_bytes > _COMMANDS_BYTES:
-        raise InvalidRequest(f"{what} is too long")
-    return parse_object(read_all(form.file, form.file_bytes), what)
+def _object(body: MemoryFile) -> dict[str, Any]:
+    if body.size_bytes > _COMMANDS_BYTES:
+        raise InvalidRequest("the body is too long")
+    return parse_object(body.read_all(), "the body")
 
 
 def _source_url(body: Mapping[str, Any]) -> str:
@@ -163,12 +148,20 @@ def _outputs(value: Any) -> tuple[Format, ...]:
     return tuple(dict.fromkeys(_OUTPUTS[kind] for kind in _OUTPUTS if kind in wanted))
 
 
-def _background(value: Any) -> tuple[int, int, int]:
-    colour = _dictionary(value, "transform").get("background")
+def _ground(commands: Mapping[str, Any]) -> tuple[int, int, int] | None:
+    """The colour of ``transform``, whose only word it is, else the one that ``convert`` may name too."""
+    if "transform" in commands:
+        return _colour(_dictionary(commands["transform"], "transform").get("background"), "transform")
+    if "convert" in commands and commands["convert"].get("background") is not None:
+        return _colour(commands["convert"]["background"], "convert")
+    return None
+
+
+def _colour(colour: Any, command: str) -> tuple[int, int, int]:
     if isinstance(colour, str) and colour.strip().lower() in _COLOURS:
         return _COLOURS[colour.strip().lower()]
     if not isinstance(colour, str) or not re.fullmatch(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", colour.strip()):
-        raise InvalidRequest("'transform.background' must be white, black or a colour such as #FF8800")
+        raise InvalidRequest(f"'{command}.background' must be white, black or a colour such as #FF8800")
     digits = colour.strip()[1:]
     digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
     red, green, blue = bytes.fromhex(digits)
@@ -208,7 +201,7 @@ def _delivery(value: Any) -> Delivery:
     return Delivery(
         provider=Provider(service),
         bucket=bucket,
-        path=normal_path(path),
+        path=normal_path(path, "store.path"),
         public=acl == "public-read",
         credentials=credentials,
         headers=_stored_headers(wanted.get("headers", {})),

@@ -1,0 +1,154 @@
+"""The edited picture that all targets are made of, and what is asked of it more than once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+
+from pixlean.domain.encoding import Encoding
+from pixlean.domain.errors import BadImage, LimitExceeded, PixleanError
+from pixlean.domain.formats import FORMATS, Format
+from pixlean.engine.plan import Plan
+from pixlean.engine.registry import writes_of
+from pixlean.imaging.contract import Source
+from pixlean.imaging.edit import as_8_bit, edited, flattened
+from pixlean.imaging.metadata import exif_to_carry, selected_exif
+from pixlean.imaging.perception import Judge
+from pixlean.imaging.pixels import Array, Picture, is_opaque
+from pixlean.imaging.sampling import mosaic
+from pixlean.imaging.steps import size_before_resize
+
+# Drawn rather than photographed: fewer colours than this share of the pixels.
+_FEW_COLOURS = 0.06
+
+
+class Canvas:
+    """One picture, upright, in sRGB and edited, with the recipe that wants it encoded."""
+
+    def __init__(self, picture: Picture, plan: Plan, source: Source, exif: bytes | None) -> None:
+        self.picture = picture
+        self.plan = plan
+        self.recipe = plan.recipe
+        self.source_bytes = len(source.data)
+        self._exif = exif
+        self._source = source
+        self._info = source.info
+        self._judges: dict[tuple[int, int, tuple[int, ...]], tuple[Picture, Judge]] = {}
+
+    def judge(self, picture: Picture) -> Judge:
+        """The judge of a picture; formats that carry the same picture share one."""
+        key = picture.first.ctypes.data, len(picture.frames), picture.first.shape
+        if key not in self._judges:
+            self._judges[key] = (picture, Judge(picture.frames))
+        return self._judges[key][1]
+
+    def wish(self, quality: int, *, lossless: bool = False) -> Encoding:
+        """How the recipe wants it encoded."""
+        recipe = self.recipe
+        return Encoding(
+            quality=quality,
+            lossless=lossless,
+            effort=0 if recipe.preview else recipe.effort,
+            progressive=recipe.progressive_jpeg,
+            careful=recipe.smart or recipe.min_score is not None or len(recipe.outputs) > 1,
+            exif=self._exif,
+            density_dpi=self._info.density_dpi,
+        )
+
+    def encoded(self, target: Format, picture: Picture, quality: int, *, lossless: bool = False) -> bytes:
+        """A picture in a format. Raises what its encoder raises."""
+        return writes_of(target).encode(picture, self.wish(quality, lossless=lossless))
+
+    def source_quality(self, target: Format) -> int | None:
+        """What the source was encoded at, where it has the target's format and tells."""
+        return self._info.quality if self._info.format is target else None
+
+    def for_format(self, target: Format) -> Picture:
+        """The picture as the target can carry it: alpha over the background, 8 bits, the first frame."""
+        abilities, picture = writes_of(target).abilities, self.picture
+        if not (abilities.moves if picture.durations_ms else abilities.pages or abilities.moves):
+            picture = replace(picture, frames=picture.frames[:1], durations_ms=())
+        if not abilities.alpha:
+            picture = flattened(picture, self.recipe.background)
+        if not abilities.deep or picture.durations_ms:  # no encoder takes animations of more than 8 bits
+            picture = as_8_bit(picture)
+        return picture
+
+    @cached_property
+    def has_alpha(self) -> bool:
+        """Whether anything of the picture is transparent."""
+        return not all(is_opaque(frame) for frame in self.picture.frames)
+
+    @cached_property
+    def has_few_colours(self) -> bool:
+        """Whether the picture is drawn rather than photographed: few colours in proportion to its pixels."""
+        frame = self.picture.first
+        part = mosaic(frame, tile_px=64, most_px=65_536)
+        seen = (frame if part is None else part).reshape(-1, 1 if frame.ndim == 2 else frame.shape[2])
+        return len(np.unique(seen, axis=0)) < _FEW_COLOURS * len(seen)
+
+    @cached_property
+    def before_resize(self) -> Array | None:
+        """The frame of a lossless still as the picture was before its resize, and edited otherwise."""
+        info = self._info
+        if info.frames > 1 or info.bit_depth > 8 or not info.lossless or FORMATS[info.format].vector:
+            return None
+        edits = replace(self.plan.edits, resize=None)
+        return edited(self._source.codec, self._source.data, info, edits).first
+
+    def targets(self) -> tuple[Format, ...]:
+        """The formats worth trying: of several, those that carry alpha and motion, and palettes for drawings only.
+
+        Raises ``LimitExceeded`` where none holds a picture of this size.
+        """
+        allowed = {target: writes_of(target).abilities for target in self.plan.targets}
+        longest = max(self.picture.size_px)
+        holding = {target: able for target, able in allowed.items() if longest <= able.most_side_px}
+        if not holding:
+            most = max(able.most_side_px for able in allowed.values())
+            raise LimitExceeded(
+                f"{next(iter(allowed))} holds at most {most} pixels a side, this picture has {longest}",
+                facts={"limit": most, "value": longest},
+            )
+        if len(holding) == 1:
+            return tuple(holding)
+        moves = len(self.picture.frames) > 1
+        fitting = {
+            target: able
+            for target, able in holding.items()
+            if (able.moves or not moves) and (able.alpha or not self.has_alpha)
+        }
+        others = [target for target, able in fitting.items() if not able.palette]
+        return tuple((fitting if self.has_few_colours or not others else others) or holding)
+
+    def was_resized(self, source: Source, picture: Picture) -> bool:
+        """Whether a result has another size than cropping and turning alone would give it."""
+        if picture.size_px != self.picture.size_px:
+            return True
+        before = size_before_resize(source.info, self.plan.edits)
+        return self.plan.edits.resize is not None and (before is None or before != self.picture.size_px)
+
+
+def make_canvas(source: Source, plan: Plan) -> Canvas:
+    """Decode and edit. Raises ``InvalidRequest`` for edits that the picture has no room for, and ``BadImage``."""
+    try:
+        picture = edited(
+            source.codec, source.data, source.info, plan.edits, quick=plan.recipe.preview,
+            all_pages=plan.targets == (source.info.format,),
+        )  # fmt: skip
+    except (PixleanError, MemoryError):
+        raise
+    except Exception as error:  # decoders have a dozen ways to say that data is bad
+        raise BadImage("the picture data does not decode") from error
+    return Canvas(picture, plan, source, _exif_to_write(source, plan))
+
+
+def _exif_to_write(source: Source, plan: Plan) -> bytes | None:
+    """What of the source's metadata the recipe lets through, for pixels that are upright now."""
+    recipe, read = plan.recipe, source.codec.metadata
+    if read is None or not source.info.metadata:
+        return None
+    metadata = read(source.data)
+    return selected_exif(metadata, recipe.keep, 1) if recipe.strip_metadata else exif_to_carry(metadata)

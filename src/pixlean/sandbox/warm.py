@@ -1,0 +1,48 @@
+"""What the zygote loads before it forks: every child then has it without loading it."""
+
+from __future__ import annotations
+
+import contextlib
+
+_LIBRARIES = (
+    "oxipng", "imagecodecs", "pyvips", "tinycss2", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.WebPImagePlugin",
+)  # fmt: skip
+_NAMED = ("pillow", "pyvips-binary", "imagecodecs", "pyoxipng", "pyjpegli", "pillow-heif", "scour")
+
+
+def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
+    """Import what most orders need and start no thread: threads do not survive a fork. The tools, and versions."""
+    from importlib import metadata, util
+
+    import cv2
+
+    from pixlean.domain.formats import FORMATS
+    from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
+    from pixlean.engine.registry import codec_for
+    from pixlean.imaging import jpegli, jpegtrellis, libwebp, sharpyuv
+    from pixlean.imaging.tools import find_tool
+
+    cv2.setNumThreads(1)
+    for name in FORMATS:
+        codec_for(name)
+    for module in _LIBRARIES:
+        with contextlib.suppress(ImportError):
+            __import__(module)
+    for library in (jpegtrellis, sharpyuv):
+        library.available()
+    tools = {
+        "pngquant": util.find_spec("pyvips") is not None,
+        "jpegtran": jpegli.available(),
+        "cwebp": libwebp.available() or util.find_spec("pyvips") is not None,
+        "oxipng": util.find_spec("oxipng") is not None,
+        "pillow_heif": util.find_spec("pillow_heif") is not None,
+        "scour": util.find_spec("scour") is not None,
+        "pillow": True,
+        "jxl_plugin": util.find_spec("imagecodecs") is not None,
+        **{row.tool: find_tool(row.tool) is not None for row in FORMATS.values() if row.tool},
+    }
+    versions: dict[str, str] = {}
+    for package in _NAMED:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return tools, versions

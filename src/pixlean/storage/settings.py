@@ -1,0 +1,83 @@
+"""What the operator decides of objects: other people's buckets, this server's own store, the cache of results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pixlean.domain.settings import beginning, flag, listed, setting, text, web_address, whole
+from pixlean.storage import blobs, objects
+
+_MB = 1 << 20
+
+
+def _file(given: str) -> str:
+    if not Path(given).is_file():
+        raise ValueError("a file that can be read")
+    return given
+
+
+def _endpoint(given: str) -> str:
+    # Google's own libraries take this variable without a scheme as well.
+    return web_address(given if "://" in given else f"http://{given}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where objects are."""
+
+    allowed_buckets: tuple[str, ...] = setting(
+        "STORAGE_ALLOWED_BUCKETS", "", listed(), "buckets that may be written to, comma-separated; empty is any"
+    )
+    prefix_by_key: bool = setting(
+        "STORAGE_PREFIX_BY_KEY", "false", flag(),
+        "put what a key stores below a folder of its own: no key overwrites another's",
+    )  # fmt: skip
+    file_root: str = setting(
+        "STORAGE_FILE_ROOT", "", text(), "folder below which the provider file writes; empty is off"
+    )
+    gcs_emulator: str = setting(
+        "STORAGE_EMULATOR_HOST", "", text(_endpoint), "a stand-in for Google Cloud Storage, for tests"
+    )
+    google_credentials: str = setting(
+        "GOOGLE_APPLICATION_CREDENTIALS", "", text(_file), "service account file for Google Cloud Storage"
+    )
+    s3_key_id: str = setting(
+        "AWS_ACCESS_KEY_ID", "", text(), "Amazon's key; read with the other AWS_* names by the S3 client"
+    )
+    s3_endpoint: str = setting("AWS_ENDPOINT_URL", "", text(_endpoint), "a server that speaks S3, in place of Amazon's")
+    own_url: str = setting(
+        "STORAGE_URL", "", text(beginning("s3://", "gs://", form="s3://bucket/prefix or gs://bucket/prefix")),
+        "s3://bucket/prefix or gs://bucket/prefix for what outlives a request; empty is a folder",
+    )  # fmt: skip
+    own_most_bytes: int = setting(
+        "STORED_MAX_MB", "4096", whole(0, times=_MB), "outputs, inputs and results that are kept; 0 is no bound"
+    )
+    cache_bytes: int = setting("CACHE_MAX_MB", "256", whole(0, times=_MB), "results kept on disk; 0 is none")
+
+    @property
+    def takes_callers_objects(self) -> bool:
+        """Whether there is any place that callers could have results written to."""
+        places = (self.file_root, self.google_credentials, self.s3_endpoint, self.gcs_emulator, self.s3_key_id)
+        return any(places)
+
+    def objects(self) -> objects.Settings:
+        """Where other people's buckets are."""
+        return objects.Settings(
+            allowed_buckets=frozenset(self.allowed_buckets),
+            file_root=self.file_root,
+            prefix_by_key=self.prefix_by_key,
+            gcs_emulator=self.gcs_emulator,
+            google_credentials=self.google_credentials,
+            s3_endpoint=self.s3_endpoint,
+        )
+
+    def blobs(self, data_folder: Path) -> blobs.Settings:
+        """Where this server's own objects are."""
+        return blobs.Settings(
+            folder=data_folder / "objects",
+            url=self.own_url,
+            most_bytes=self.own_most_bytes,
+            s3_endpoint=self.s3_endpoint,
+            gcs_emulator=self.gcs_emulator,
+        )

@@ -1,0 +1,58 @@
+"""What libwebp's own interface brings: smaller files at the same look, and a way without it."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data as samples
+
+import pixlean
+from pictures import photo, saved
+from pixlean.codecs import webp
+from pixlean.imaging import libwebp
+from pixlean.imaging.perception import score_frames
+
+
+@pytest.mark.parametrize("name", ["chelsea", "coffee"])
+def test_photographs_are_smaller_than_by_the_usual_interface_at_the_same_score(name: str) -> None:
+    picture = Image.fromarray(getattr(samples, name)())
+    usual, ours = [], []
+    for quality in (60, 70, 80):
+        out = io.BytesIO()
+        picture.save(out, "WEBP", quality=quality, method=4)
+        usual.append((_score(picture, out.getvalue()), np.log(len(out.getvalue()))))
+        shorter = pixlean.compress(saved(picture, "PNG"), format="webp", quality=quality).data
+        ours.append((_score(picture, shorter), np.log(len(shorter))))
+    score = (usual[1][0] + ours[1][0]) / 2
+    gain = np.interp(score, *zip(*usual, strict=True)) - np.interp(score, *zip(*ours, strict=True))
+    assert gain > 0.04
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_without_the_library_libvips_writes(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = photo().convert(mode)
+    sizes = [len(pixlean.compress(saved(picture, "PNG"), format="webp", quality=60).data)]
+    monkeypatch.setattr(libwebp, "available", lambda: False)
+    outcome = pixlean.compress(saved(picture, "PNG"), format="webp", quality=60)
+    assert Image.open(io.BytesIO(outcome.data)).size == picture.size
+    assert 0.8 < sizes[0] / len(outcome.data) < 1.1
+
+
+def test_animations_take_whole_frames_where_those_are_smaller() -> None:
+    """Drawings that move: a frame without loss is a few bytes, with loss it is many."""
+    frames = [Image.new("RGB", (160, 120), "white") for _ in range(12)]
+    for number, frame in enumerate(frames):
+        frame.paste("navy", (10 * number, 20, 10 * number + 40, 90))
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], duration=80, loop=0)
+    outcome = pixlean.compress(out.getvalue(), format="webp", quality=75)
+    shown = webp.CODEC.decode(outcome.data).frames
+    assert len(shown) == 12 and len(outcome.data) < 1600
+    assert all(np.abs(shown[at][..., :3].astype(int) - np.asarray(frame)).mean() < 1 for at, frame in enumerate(frames))
+
+
+def _score(picture: Image.Image, data: bytes) -> float:
+    return score_frames(np.asarray(picture), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
