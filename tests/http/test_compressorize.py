@@ -393,25 +393,50 @@ def test_a_worker_without_a_database_says_what_it_needs(server: Server) -> None:
         server.pixlean("serve", "--role", "api")
 
 
-def test_inputs_and_results_may_lie_in_a_bucket(serve: Callable[..., Server]) -> None:
+@pytest.fixture
+def own_bucket() -> Iterator[dict[str, str]]:
+    """Settings of a server whose objects lie in a bucket that it shares with nobody."""
     from moto.server import ThreadedMotoServer
 
     running = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     running.start()
     host, port = running.get_host_and_port()
     httpx.put(f"http://{host}:{port}/own").raise_for_status()
-    server = serve(
-        STORAGE_URL="s3://own/pixlean", AWS_ENDPOINT_URL=f"http://{host}:{port}", AWS_ACCESS_KEY_ID="id",
-        AWS_SECRET_ACCESS_KEY="secret", AWS_REGION="us-east-1",
-    )  # fmt: skip
+    yield {
+        "STORAGE_URL": "s3://own/pixlean", "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "id",
+        "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1",
+    }  # fmt: skip
+    running.stop()
+
+
+def test_inputs_and_results_may_lie_in_a_bucket(serve: Callable[..., Server], own_bucket: dict[str, str]) -> None:
+    server = serve(**own_bucket)
     job_id = send(server, large(), quality=60).json()["id"]
     done = ended(server, job_id)
+    assert server.client.get(done["download_url"]).headers["location"].startswith("/api/v1/files/")
     file = server.client.get(done["download_url"], follow_redirects=True)
     assert file.status_code == 200 and len(file.content) == done["compressed_size"]
     location = server.client.post("/shrink", content=SMALL).headers["location"]
     assert server.client.get(location).status_code == 200
-    running.stop()
+
+
+def test_a_bucket_that_is_away_is_told_as_such(serve: Callable[..., Server], own_bucket: dict[str, str]) -> None:
+    server = serve(**own_bucket | {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
     assert send(server, large(), quality=61).status_code == 503
+
+
+def test_the_bucket_itself_may_hand_out_results(serve: Callable[..., Server], own_bucket: dict[str, str]) -> None:
+    server = serve(**own_bucket, STORAGE_LINKS="store")
+    done = ended(server, send(server, large(), quality=60, format="webp").json()["id"])
+    link = server.client.get(done["download_url"]).headers["location"]
+    assert link.startswith(own_bucket["AWS_ENDPOINT_URL"]) and "X-Amz-Expires=3600" in link and "Signature=" in link
+    file = httpx.get(link)
+    assert len(file.content) == done["compressed_size"] and file.headers["content-type"] == "image/webp"
+    assert file.headers["content-disposition"] == 'attachment; filename="compressed.webp"'
+    shown = server.client.post(
+        "/api/tasks/visual/imgcompress", files={"image_file": ("a.jpg", SMALL)}, data={"sync": "1"}
+    ).json()["data"]
+    assert shown["image"].startswith(own_bucket["AWS_ENDPOINT_URL"]) and httpx.get(shown["image"]).status_code == 200
 
 
 def test_a_database_that_drops_its_connections_loses_no_job(serve: Callable[..., Server], receiver: Receiver) -> None:

@@ -136,6 +136,17 @@ def beginning(*beginnings: str, form: str) -> Callable[[str], str]:
     return check
 
 
+def one_of(*words: str) -> Kind[str]:
+    """One of some words."""
+
+    def check(given: str) -> str:
+        if given not in words:
+            raise ValueError(f"one of {', '.join(words)}")
+        return given
+
+    return text(check)
+
+
 def web_address(given: str) -> str:
     """A check for ``text``: an http or https URL, kept without the slash at its end."""
     return beginning("http://", "https://", form="an http or https URL")(given).rstrip("/")

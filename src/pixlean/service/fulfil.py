@@ -20,7 +20,16 @@ from pixlean.jobs.store import Jobs, LeaseLost
 from pixlean.outbound.fetch import Fetcher
 from pixlean.service.compress import Compress
 from pixlean.service.inputs import Upload
-from pixlean.service.submit import REMEMBER_SECONDS, cost_of, count, input_key, result_key, result_of, terms_of
+from pixlean.service.submit import (
+    REMEMBER_SECONDS,
+    cost_of,
+    count,
+    headers_of,
+    input_key,
+    result_key,
+    result_of,
+    terms_of,
+)
 from pixlean.service.words import Words, plain
 from pixlean.storage.blobs import Blobs
 
@@ -91,8 +100,9 @@ class Fulfil:
                 file.write_all(blob.data)
             compressed = await self._compress(Upload(file), ticket.recipe, terms_of(ticket, patient=True))
         key, report = result_key(job.id, job.fence), compressed.outcome.report
-        await self._blobs.put(key, compressed.outcome.data, lasting=True)
-        return result_of(report, key), cost_of(ticket, report)
+        result = result_of(report, key)
+        await self._blobs.put(key, compressed.outcome.data, lasting=True, headers=headers_of(result))
+        return result, cost_of(ticket, report)
 
     async def _end(self, ended: Job, units: int) -> float | None:
         """Write down the end with all that follows from it, in one transaction; only the last claim can."""

@@ -63,6 +63,18 @@ class Results:
             raise InvalidRequest("the job has no result yet", code=ErrorCode.NOT_READY)
         return await self._links.query(job.id, variant, LINK_SECONDS)
 
+    async def link(self, job: Job) -> str | None:
+        """A link of the store's own that opens a result for an hour, where the store hands out results itself.
+
+        Raises what ``read`` raises, but for what only the store can tell.
+        """
+        if job.state is not State.DONE:
+            raise InvalidRequest("the job has no result yet", code=ErrorCode.NOT_READY)
+        if job.result is None:  # swept
+            raise _unknown()
+        left = LINK_SECONDS if job.expires_at is None else min(LINK_SECONDS, job.expires_at - self._clock())
+        return await self._blobs.link(job.result.key, max(1.0, left))
+
     async def behind(self, job_id: str, api: str, variant: str, expires: str, signature: str) -> Job:
         """The job behind a link. Raises ``AccessDenied`` where it was altered or is over, ``InvalidRequest``."""
         await self._links.check(job_id, variant, expires, signature)

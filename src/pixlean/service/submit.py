@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from pixlean.access.usage import Ledger
 from pixlean.domain.errors import ErrorCode, InvalidRequest, PixleanError, Unavailable
+from pixlean.domain.formats import FORMATS, still_of
 from pixlean.domain.memory import MemoryFile
 from pixlean.domain.report import Report
 from pixlean.domain.task import Job, JobResult, Kind, State, Ticket
@@ -66,6 +67,16 @@ def result_of(report: Report, key: str) -> JobResult:
         key=key, format=report.format, original_bytes=report.source_bytes, size_bytes=report.size_bytes,
         width_px=report.width_px, height_px=report.height_px, method=report.method, target_met=report.target_met,
     )  # fmt: skip
+
+
+def headers_of(result: JobResult) -> dict[str, str]:
+    """With what a bucket gives out a result: as this server would."""
+    row = FORMATS[still_of(result.format)]
+    return {
+        "Content-Type": row.media_type,
+        "Content-Disposition": f'attachment; filename="compressed{row.extensions[0]}"',
+        "Cache-Control": "private, no-store",
+    }
 
 
 def cost_of(ticket: Ticket, report: Report) -> int:
@@ -135,7 +146,7 @@ class Submit:
         compressed = await self._compress(Upload(picture), ticket.recipe, terms_of(ticket, patient=False))
         report = compressed.outcome.report
         result = result_of(report, result_key(job.id, 0))
-        await self._blobs.put(result.key, compressed.outcome.data)
+        await self._blobs.put(result.key, compressed.outcome.data, headers=headers_of(result))
         job = job.succeeded(result).kept_from(self._clock())
         if await self._record(job, request_id, cost_of(ticket, report), idempotency_key):
             return Finished(job=job, result=result, compressed=compressed)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import obstore
@@ -20,6 +22,7 @@ from obstore.store import LocalStore, from_url
 from pixlean.domain.errors import ErrorCode, Unavailable
 from pixlean.storage.cache import OwnTotal, Total
 
+_log = logging.getLogger(__name__)
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)+")
 _RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _DELETED_AT_ONCE = 500
@@ -34,7 +37,8 @@ _MOST_KEPT_FREE_BYTES = 256 << 20
 class Settings:
     """``url`` is ``s3://bucket/prefix`` or ``gs://bucket/prefix``; empty for the folder.
 
-    ``s3_endpoint`` and ``gcs_emulator`` replace the public services.
+    ``s3_endpoint`` and ``gcs_emulator`` replace the public services. With ``signs_links`` clients are sent to the
+    bucket itself for results.
     """
 
     folder: Path
@@ -43,6 +47,7 @@ class Settings:
     gcs_emulator: str = ""
     timeout_seconds: float = 30.0
     most_bytes: int = 0
+    signs_links: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,12 +78,18 @@ class Blobs:
         self._opened: Any = None
         self._stored = stored or OwnTotal()  # as far as this server knows: measured now and then, and written since
 
-    async def put(self, key: str, data: bytes, *, lasting: bool = False) -> None:
-        """Write an object, whole or not at all; a ``lasting`` one survives a power cut from then on."""
+    async def put(
+        self, key: str, data: bytes, *, lasting: bool = False, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Write an object, whole or not at all; a ``lasting`` one survives a power cut from then on.
+
+        A bucket gives it out with ``headers``: ``Content-Type``, ``Content-Disposition``, ``Cache-Control``.
+        """
         self._check_room(len(data))
         async with self._guarded():
             try:
-                await obstore.put_async(self._store(), _checked(key), data)
+                attributes = dict(headers) if self._settings.url else {}
+                await obstore.put_async(self._store(), _checked(key), data, attributes=attributes)
             except GenericError as error:
                 # Emulators of Google's store leave out the ETag that the library asks for after it has written.
                 if not (self._settings.gcs_emulator and "MissingEtag" in str(error)):
@@ -96,6 +107,17 @@ class Blobs:
             except (NotFoundError, FileNotFoundError):
                 return None
         raise AssertionError  # for the type checker: the guard swallows nothing
+
+    async def link(self, key: str, seconds: float) -> str | None:
+        """A URL of the bucket's own that gives out an object without a key, or ``None`` where this server has to."""
+        if not self._settings.signs_links:
+            return None
+        try:
+            async with asyncio.timeout(self._settings.timeout_seconds):
+                return await obstore.sign_async(self._store(), "GET", _checked(key), timedelta(seconds=seconds))
+        except (BaseError, OSError, TimeoutError) as error:  # as where the credentials may read, but not sign
+            _log.warning("the bucket of STORAGE_URL signs no links, this server gives out results: %s", type(error))
+            return None
 
     async def delete(self, *keys: str) -> None:
         """Delete objects; those that are not there are no error."""

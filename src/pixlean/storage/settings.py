@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixlean.domain.settings import beginning, flag, listed, setting, text, web_address, whole
+from pixlean.domain.settings import beginning, flag, listed, one_of, setting, text, web_address, whole
 from pixlean.storage import blobs, objects
 
 _MB = 1 << 20
@@ -50,6 +50,11 @@ class Settings:
         "STORAGE_URL", "", text(beginning("s3://", "gs://", form="s3://bucket/prefix or gs://bucket/prefix")),
         "s3://bucket/prefix or gs://bucket/prefix for what outlives a request; empty is a folder",
     )  # fmt: skip
+    own_links: str = setting(
+        "STORAGE_LINKS", "auto", one_of("auto", "store", "server"),
+        "who hands out results that lie in STORAGE_URL: the store, by links signed for an hour, or this server; "
+        "auto is the store unless AWS_ENDPOINT_URL or STORAGE_EMULATOR_HOST replaces the public one",
+    )  # fmt: skip
     own_most_bytes: int = setting(
         "STORED_MAX_MB", "4096", whole(0, times=_MB), "outputs, inputs and results that are kept; 0 is no bound"
     )
@@ -60,6 +65,12 @@ class Settings:
         """Whether there is any place that callers could have results written to."""
         places = (self.file_root, self.google_credentials, self.s3_endpoint, self.gcs_emulator, self.s3_key_id)
         return any(places)
+
+    @property
+    def _are_links_the_stores(self) -> bool:
+        # A store at an address of the operator's own need not be one that clients reach.
+        is_public = not (self.s3_endpoint if self.own_url.startswith("s3://") else self.gcs_emulator)
+        return bool(self.own_url) and (self.own_links == "store" or (self.own_links == "auto" and is_public))
 
     def objects(self) -> objects.Settings:
         """Where other people's buckets are."""
@@ -78,6 +89,7 @@ class Settings:
             folder=data_folder / "objects",
             url=self.own_url,
             most_bytes=self.own_most_bytes,
+            signs_links=self._are_links_the_stores,
             s3_endpoint=self.s3_endpoint,
             gcs_emulator=self.gcs_emulator,
         )

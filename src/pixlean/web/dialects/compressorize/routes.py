@@ -87,8 +87,10 @@ async def download(request: Request) -> Response:
     house = services(request)
     caller = await identify(request, NAME, bearer_key(request))
     job = await house.results.find(request.path_params["job_id"], NAME, caller)
-    query = await house.results.query(job, "file")
-    return RedirectResponse(f"/api/v1/files/{job.id}?{query}", status_code=302, headers=_NO_STORE)
+    place = await house.results.link(job)
+    if place is None:
+        place = f"/api/v1/files/{job.id}?{await house.results.query(job, 'file')}"
+    return RedirectResponse(place, status_code=302, headers=_NO_STORE)
 
 
 async def file(request: Request) -> Response:

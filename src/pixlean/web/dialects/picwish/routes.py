@@ -97,7 +97,7 @@ async def _image(request: Request, job: Job) -> str | None:
     results = services(request).results
     if job.ticket.notes.get("return_type") == "2":
         return base64.b64encode((await results.read(job)).data).decode()
-    return public_url(request, f"{_PATH}/{job.id}/image?{await results.query(job, 'image')}")
+    return await results.link(job) or public_url(request, f"{_PATH}/{job.id}/image?{await results.query(job, 'image')}")
 
 
 async def _progress(request: Request, job: Job) -> int:
