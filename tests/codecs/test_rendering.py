@@ -89,9 +89,15 @@ def test_a_wide_profile_is_converted_to_srgb() -> None:
     assert green > red
 
 
-def test_cmyk_becomes_rgb() -> None:
-    source = saved(photo().convert("CMYK"), "JPEG", quality=95)
-    assert np.abs(pixels(to(source, "png").data).astype(int) - np.asarray(photo()).astype(int)).mean() < 40
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_cmyk_without_a_profile_becomes_what_browsers_show_of_it(kind: str) -> None:
+    """Each ink takes its share of the light, which is what Pillow's conversion does too."""
+    rows, columns = np.mgrid[0:96, 0:128]
+    inks = np.stack([2 * columns, 2 * rows, 255 - 2 * columns, rows], axis=-1).clip(0, 255).astype(np.uint8)
+    source = saved(Image.fromarray(inks, "CMYK"), kind, **({"quality": 100} if kind == "JPEG" else {}))
+    shown = np.asarray(opened(source).convert("RGB")).astype(int)
+    made = pixels(to(source, "png").data).astype(int)
+    assert np.abs(made - shown).max() <= 2
 
 
 def test_alpha_stays_where_it_can_and_shows_the_background_where_not() -> None:

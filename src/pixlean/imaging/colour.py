@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -36,3 +37,16 @@ def icc_to_keep(icc: bytes | None, *, strip_metadata: bool) -> bytes | None:
     if not icc or (strip_metadata and is_srgb(icc)):
         return None
     return icc
+
+
+def shown_without_profile(image: Any) -> Any:
+    """A libvips CMYK image (0 is no ink; alpha may follow) as browsers show it where it has no profile: in sRGB.
+
+    Each ink takes its share of the light, as in Chromium, Firefox, libtiff's RGBA interface, Pillow and ImageMagick.
+    libvips would take a printing press for granted, whose colours are up to 80 of 255 away.
+    """
+    deep = image.format == "ushort"
+    full = 65535 if deep else 255
+    light = (full - image[0:3]) * (full - image[3]) / full
+    shown = light.rint().cast(image.format).copy(interpretation="rgb16" if deep else "srgb")
+    return shown.bandjoin(image[4:]) if image.bands > 4 else shown

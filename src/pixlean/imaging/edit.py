@@ -13,7 +13,7 @@ from pixlean.domain.edits import Edits, Fit
 from pixlean.domain.errors import BadImage, InvalidRequest, LimitExceeded
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.imaging.colour import is_srgb
+from pixlean.imaging.colour import is_srgb, shown_without_profile
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.hdr import is_plain, to_srgb
 from pixlean.imaging.pixels import Array, Picture
@@ -201,6 +201,8 @@ def _srgb(image: Any, info: ImageInfo, icc: bytes | None) -> Any:
             pass  # a profile of another kind of colour, or a broken one: the pixels count as they are
     if image.interpretation in ("b-w", "grey16"):
         return image
+    if image.interpretation == "cmyk":
+        return shown_without_profile(image)
     return image.colourspace("rgb16" if deep else "srgb")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pixlean.imaging.colour import shown_without_profile
 from pixlean.imaging.pixels import Array, as_rgb_array
 from pixlean.imaging.vips import vips
 
@@ -51,7 +52,7 @@ def vips_jpeg_eyes(data: bytes) -> tuple[Array, ...] | None:
 
 def _seen(image: Any) -> Array:
     if image.interpretation == "cmyk":
-        image = image.colourspace("srgb")
+        image = shown_without_profile(image)
     pixels: Array = image.numpy()
     return pixels.reshape(image.height, image.width) if image.bands == 1 else pixels
 
