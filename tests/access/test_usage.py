@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +71,44 @@ def test_a_cancelled_request_is_refunded(state: Settings) -> None:
         assert await used(ledger) == 0
 
     tell(state, story)
+
+
+def test_a_request_that_goes_while_it_is_debited_is_refunded(state: Settings) -> None:
+    async def story(ledger: Ledger, _: Clock) -> None:
+        async def work() -> None:
+            async with ledger.debited(FREE, TARIFF, "r"):
+                await asyncio.sleep(60)
+
+        await used(ledger)
+        for turns in range(12):
+            task = asyncio.create_task(work())
+            for _ in range(turns):
+                await asyncio.sleep(0.0005)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            assert await used(ledger) == 0
+
+    tell(state, story)
+
+
+def test_what_a_busy_database_could_not_settle_is_settled_a_moment_later(tmp_path: Path) -> None:
+    async def story(ledger: Ledger, _: Clock) -> None:
+        other = sqlite3.connect(tmp_path / "pixlean.db", isolation_level=None, check_same_thread=False)
+
+        def lock_for(seconds: float) -> None:
+            other.execute("BEGIN EXCLUSIVE")
+            asyncio.get_running_loop().call_later(seconds, other.execute, "ROLLBACK")
+
+        async with ledger.debited(FREE, TARIFF, "kept"):
+            lock_for(2.5)
+        with pytest.raises(RuntimeError):
+            async with ledger.debited(FREE, TARIFF, "refunded"):
+                lock_for(2.5)
+                raise RuntimeError
+        assert await used(ledger) == 1 and await ledger.refund_lost(all_held=True) == 0
+
+    tell(Settings(folder=tmp_path), story)
 
 
 def test_of_many_at_once_exactly_the_quota_is_let_in(state: Settings) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +22,8 @@ from pixlean.state.schema import DEBITS, USAGE
 
 # The ledger is for those who check the sums: this month's and the last one's.
 _LEDGER_DAYS = 70
+# A database that was too busy to settle a debit is asked again after these, before the debit stays held.
+_SETTLE_PAUSES_SECONDS = (1.1, 2.2, 4.4)
 
 # One statement, so that no two requests can both take the last place; the same on SQLite and PostgreSQL.
 _ADD = text(
@@ -106,15 +108,25 @@ class Ledger:
 
         Raises ``QuotaExceeded``, and ``Unavailable`` where nothing can be counted: then nothing was done.
         """
-        debit = await self.hold(caller, tariff, request_id, amount)
+        debit = await self._held(caller, tariff, request_id, amount)
         try:
             yield debit
         except BaseException:
-            # Where the database is lost now, the hold runs out and is refunded then.
+            # Where the database stays lost, the hold runs out and is refunded then.
             with contextlib.suppress(Unavailable):
-                await _to_the_end(self.refund(debit))
+                await _to_the_end(_patiently(lambda: self.refund(debit)))
             raise
-        await _to_the_end(self.keep(debit))
+        await _to_the_end(_patiently(lambda: self.keep(debit)))
+
+    async def _held(self, caller: Caller, tariff: Tariff, request_id: str, amount: int) -> Debit:
+        """A debit, given back where who asked for it is gone before it is there."""
+        task = asyncio.ensure_future(self.hold(caller, tariff, request_id, amount))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            with contextlib.suppress(Exception):
+                await self.refund(await task)
+            raise
 
     async def hold(self, caller: Caller, tariff: Tariff, request_id: str, amount: int = 1) -> Debit:
         """Take from the month's quota. Raises ``QuotaExceeded``."""
@@ -245,6 +257,20 @@ def _unknown(key_id: str) -> Caller:
 def month_of(seconds: float) -> str:
     """The calendar month (UTC) of a time, as ``2026-06``."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m")
+
+
+async def _patiently(settle: Callable[[], Awaitable[None]]) -> None:
+    """Settle a debit, again where the database is lost or too busy just now: what was held would be missing meanwhile.
+
+    Doing it twice is doing it once. Raises ``Unavailable`` in the end.
+    """
+    for pause_seconds in _SETTLE_PAUSES_SECONDS:
+        try:
+            await settle()
+            return
+        except Unavailable:
+            await asyncio.sleep(pause_seconds)
+    await settle()
 
 
 async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:

@@ -44,8 +44,7 @@ class RowQueue:
         """Hand jobs to their posts until cancelled."""
         async with asyncio.TaskGroup() as group:
             for post in posts:
-                for _ in range(post.slots):
-                    group.create_task(self._serve(post))
+                group.create_task(self._serve(post))
 
     async def drain(self, seconds: float) -> None:
         """Hand out nothing more, and wait so long for what is at work."""
@@ -59,27 +58,42 @@ class RowQueue:
         """Nothing to let go of."""
 
     async def _serve(self, post: Post[Any]) -> None:
-        """One pair of hands: a job at a time."""
-        while not self._draining:
-            written = self._written  # what is written from here on sets this one
-            try:
-                job = await self._jobs.claim(post.takes) if await self._is_due(post.kind) else None
-            except Unavailable:
-                await asyncio.sleep(_POLL_SECONDS)
-                continue
-            if job is None:
+        """Look for jobs of one kind while a pair of hands is free, and give each to one: one looks for all."""
+        hands = asyncio.Semaphore(post.slots)
+        async with asyncio.TaskGroup() as group:
+            while not self._draining:
+                await hands.acquire()
+                written = self._written  # what is written from here on sets this one
+                try:
+                    job = await self._claimed(post)
+                except Unavailable:
+                    hands.release()
+                    await asyncio.sleep(_POLL_SECONDS)
+                    continue
+                if job is not None:
+                    group.create_task(self._do(post, job, hands))
+                    continue
+                hands.release()
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(_POLL_SECONDS):
                         await written.wait()
-                continue
-            self._busy += 1
-            try:
-                await post.handler(job)
-            except Exception:
-                # Its lease runs out, and it is handed out again.
-                _log.exception("a job failed in a way that nobody expected", extra={"job": job.id})
-            finally:
-                self._busy -= 1
+
+    async def _claimed(self, post: Post[Any]) -> Any | None:
+        if self._draining or not await self._is_due(post.kind):
+            return None
+        job = await self._jobs.claim(post.takes)
+        self._busy += job is not None
+        return job
+
+    async def _do(self, post: Post[Any], job: Any, hands: asyncio.Semaphore) -> None:
+        try:
+            await post.handler(job)
+        except Exception:
+            # Its lease runs out, and it is handed out again.
+            _log.exception("a job failed in a way that nobody expected", extra={"job": job.id})
+        finally:
+            self._busy -= 1
+            hands.release()
 
     async def _is_due(self, kind: Kind) -> bool:
         due = await self._jobs.next_due(kind)
