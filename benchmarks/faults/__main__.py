@@ -19,6 +19,7 @@ from benchmarks.faults.client import Record, ask, session_of, watching
 from benchmarks.faults.processes import Holdings, holdings
 from benchmarks.serving import Server
 
+_BURIAL_LOOKS = 30
 _HEALTH_SECONDS = 0.1
 _FURTHER_DESCRIPTORS, _FURTHER_MB = 12, 60
 
@@ -87,6 +88,15 @@ def _told(world: World) -> list[str]:
     return lines
 
 
+async def _settled(server: int) -> Holdings:
+    """What the server holds; who ended this very moment may take a few of them until it is buried."""
+    for _ in range(_BURIAL_LOOKS):
+        if not (found := holdings(server)).zombies:
+            break
+        await asyncio.sleep(0.1)
+    return found
+
+
 async def _judged(world: World, case: Case, before: Holdings) -> list[str]:
     record, broken = world.record, []
     failed = [each for each in record.answers if not each.is_good]
@@ -99,7 +109,7 @@ async def _judged(world: World, case: Case, before: Holdings) -> list[str]:
     broken += [f"BROKEN the same picture gets {each.status} afterwards" for each in again if not each.is_good]
     if record.probes and not case.restarts and _p99(record.probes) > _HEALTH_SECONDS:
         broken.append(f"BROKEN /health took {1000 * _p99(record.probes):.0f} ms at p99")
-    after = holdings(world.server.process.pid)
+    after = await _settled(world.server.process.pid)
     if after.zombies:
         broken.append(f"BROKEN {after.zombies} processes are dead and unburied")
     if not case.restarts:
