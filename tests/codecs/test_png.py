@@ -28,6 +28,27 @@ def test_a_palette_is_used_where_loss_is_allowed_and_alpha_stays() -> None:
     assert np.abs(before[..., 3].astype(int) - after[..., 3].astype(int)).mean() < 6
 
 
+def palettes_made(outcome: pixlean.Outcome) -> int:
+    return sum(each.method == "libimagequant + oxipng" and each.dropped is None for each in outcome.report.attempts)
+
+
+def test_a_palette_that_spoils_the_picture_is_followed_by_a_better_one() -> None:
+    rows, columns = np.mgrid[0:240, 0:320]
+    faint = [(columns // 8 * 7 + rows // 8 * 3) % 5, columns // 8 * 3 % 6, rows // 8 * 5 % 7]
+    data = saved(Image.fromarray((120 + np.stack(faint, -1)).astype(np.uint8)), "PNG", compress_level=0)
+    outcome = pixlean.compress(data, quality=80)
+    assert palettes_made(outcome) == 2 and outcome.method == "libimagequant + oxipng"
+
+
+def test_a_full_palette_that_spoils_the_picture_is_made_once() -> None:
+    """No better one can be had, and on large pictures of noise each takes many seconds."""
+    rows, columns = np.mgrid[0:240, 0:320] // 8
+    many = [(columns * 37 + rows * 91) % 256, (columns * 53 + rows * 17) % 256, (columns * 11 + rows * 71) % 256]
+    data = saved(Image.fromarray(np.stack(many, -1).astype(np.uint8)), "PNG", compress_level=0)
+    outcome = pixlean.compress(data, quality=80)
+    assert palettes_made(outcome) == 1 and outcome.method in ("oxipng", "none")
+
+
 def indexed() -> bytes:
     """A drawing whose edges fade over a palette's 256 colours, which nobody could tell apart."""
     return saved(graphic().filter(ImageFilter.GaussianBlur(4)).quantize(256), "PNG")

@@ -172,6 +172,7 @@ def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
             guess=partial(_guess_palette, recipe=recipe, quality=quality),
             loss=PALETTE[recipe.strength],
             unless_below=1.0,
+            can_beat=_has_room_for_colours,
         )
         for quality in _PALETTE_QUALITIES[recipe.strength]
     )
@@ -236,6 +237,12 @@ def _quantised(source: Source, recipe: Recipe, quality: int) -> bytes:
     """256 dithered colours, as near as libimagequant's quality asks."""
     encoded = _quantised_png(source.picture.first, quality=quality, dither=_DITHER, effort=7)
     return _oxipng(_with_colour_of(source, encoded, recipe), source.info, recipe.effort, lossless=False)
+
+
+def _has_room_for_colours(made: bytes) -> bool:
+    """Whether a better palette than this PNG's can be had: one of 256 colours is the best there is."""
+    colours = next((len(body) // 3 for kind, body in chunks_of(made, Limits()) if kind == b"PLTE"), 0)
+    return colours < 256
 
 
 _WORN = "a palette was chosen before, and another one saves too little"

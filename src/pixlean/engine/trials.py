@@ -37,10 +37,15 @@ class Trying:
     error: PixleanError | None = None
 
     def without(self, loser: Candidate, dropped: str) -> Trying:
-        """The state after a candidate broke a promise."""
+        """The state after a candidate broke a promise, and without the trials that can do no better."""
         attempt = Attempt(method=loser.method, size_bytes=len(loser.data), dropped=dropped)
         rest = tuple(candidate for candidate in self.candidates if candidate is not loser)
-        return replace(self, candidates=rest, attempts=(*self.attempts, attempt))
+        left = tuple(each for each in self.left if _is_worth_trying(each[1], loser))
+        return replace(self, candidates=rest, attempts=(*self.attempts, attempt), left=left)
+
+
+def _is_worth_trying(trial: Trial, loser: Candidate) -> bool:
+    return trial.can_beat is None or trial.method != loser.method or trial.can_beat(loser.data)
 
 
 def begin(source: Source, plan: Plan) -> Trying:

@@ -70,7 +70,8 @@ class Trial:
     then dropped. ``guess`` is the size that it would give, in a fraction of its time where it takes long;
     ``guess_head`` the same from the first bytes of a file of so many bytes. ``lossless`` promises pixel equality, which
     is verified; ``verbatim`` says more: the picture's own data is copied, so that nothing has proved yet that it
-    decodes. ``unless_below`` skips the trial once a candidate is smaller than this share of the original.
+    decodes. ``unless_below`` skips the trial once a candidate is smaller than this share of the original. ``can_beat``
+    says of a result of the same method that looked too bad whether this trial's could look any better.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Trial:
     verbatim: bool = False
     loss: Loss = NO_LOSS
     unless_below: float | None = None
+    can_beat: Callable[[bytes], bool] | None = None
 
 
 def run_it(make: Make) -> Callable[[Source], Forecast]:
