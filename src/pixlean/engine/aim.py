@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import replace
 
 from pixlean.domain.formats import Format
@@ -27,12 +28,15 @@ _SEARCHED_PIXELS = 1_500_000
 _LEAST_QUALITY, _MIDDLING_QUALITY, _SMALLEST_SCALE = 30, 45, 0.04
 _GOOD_QUALITY = 92
 _MOST_ENCODES = 8
+# A search goes on while there is time for this many more tries: the last one still has to be verified.
+_TIMES_A_TRY = 2.5
 
 
 def aim(canvas: Canvas, target: Format, deadline: Deadline) -> tuple[Candidate, ...]:
     """What comes of one format: one candidate, or a lossy and a lossless one. Raises what encoders raise."""
     recipe, picture = canvas.recipe, canvas.for_format(target)
     deadline.check()
+    began = time.monotonic()
     abilities = writes_of(target).abilities
     exact = abilities.lossless and (not abilities.lossy or (abilities.palette and recipe.keeps_every_pixel))
     if recipe.target_bytes is not None:
@@ -52,9 +56,9 @@ def aim(canvas: Canvas, target: Format, deadline: Deadline) -> tuple[Candidate, 
     unreachable = wanted is not None and not lossy.obeys
     # Of drawings what loses nothing is often the smaller file as well.
     drawn = canvas.has_few_colours
-    if not abilities.lossless or not (drawn or unreachable):
+    may_take = deadline.left_seconds > _TIMES_A_TRY * (time.monotonic() - began)
+    if not abilities.lossless or not (drawn or unreachable) or not may_take:
         return (lossy,)
-    deadline.check()
     return (lossy, _exactly(canvas, target, picture))
 
 
@@ -138,11 +142,15 @@ def _searched(
     """The quality that a search ends at, and all that it tried with their scores."""
     decode, judge = codec_for(target).decode, canvas.judge(picture)
     tried: dict[int, tuple[bytes, float]] = {}
+    slowest_seconds = 0.0
 
     def measure(quality: int) -> float:
+        nonlocal slowest_seconds
         deadline.check()
+        began = time.monotonic()
         data = canvas.encoded(target, picture, quality)
         tried[quality] = (data, judge.score(decode(data).frames))
+        slowest_seconds = max(slowest_seconds, time.monotonic() - began)
         return tried[quality][1]
 
     quality = lowest_reaching(
@@ -154,6 +162,7 @@ def _searched(
         slack=_SLACK,
         tries=tries,
         guess=guess,
+        has_time=lambda: deadline.left_seconds > _TIMES_A_TRY * slowest_seconds,
     )
     return quality, tried
 

@@ -36,7 +36,7 @@ def alternatives(source: Source, recipe: Recipe, deadline: Deadline) -> tuple[Al
     share = 1.0
     if sample is not None:
         part = replace(canvas.picture, frames=(sample.frame,), durations_ms=())
-        canvas, share = Canvas(part, canvas.plan, source, None), sample.share
+        canvas, share = canvas.of(part), sample.share
     found = (_alternative(canvas, name, share, deadline) for name in canvas.targets())
     return tuple(sorted(filter(None, found), key=lambda each: each.size_bytes))
 

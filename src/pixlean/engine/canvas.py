@@ -37,6 +37,10 @@ class Canvas:
         self._info = source.info
         self._judges: dict[tuple[int, int, tuple[int, ...]], tuple[Picture, Judge]] = {}
 
+    def of(self, picture: Picture) -> Canvas:
+        """The same wishes for another picture, as for a part of this one, which carries no metadata."""
+        return Canvas(picture, self.plan, self._source, None)
+
     def judge(self, picture: Picture) -> Judge:
         """The judge of a picture; formats that carry the same picture share one."""
         key = picture.first.ctypes.data, len(picture.frames), picture.first.shape

@@ -43,14 +43,14 @@ def follow(curve: Curve, at: float) -> float:
 
 def lowest_reaching(
     measure: Callable[[int], float], *, target: float, usual: Curve, low: int, high: int, slack: float, tries: int = 4,
-    guess: int | None = None,
+    guess: int | None = None, has_time: Callable[[], bool] = lambda: True,
 ) -> int:  # fmt: skip
     """The lowest knob value whose measure is at least ``target``.
 
     ``usual`` says what values usually measure: what is measured lies above or below it by an amount that hardly
     changes, so each measurement moves the curve, and the next value is where the moved curve meets the target. Ends
-    when a value lies within ``slack`` above the target, or after ``tries``; the value with the best measure where none
-    reaches it.
+    when a value lies within ``slack`` above the target, after ``tries``, or where it no longer ``has_time``; the value
+    with the best measure where none reaches it.
     """
     inverse = tuple((height, at) for at, height in usual)
     aim = target + slack / 3
@@ -58,7 +58,7 @@ def lowest_reaching(
     value = min(high, max(low, round(follow(inverse, aim)) if guess is None else guess))
     for _ in range(tries):
         seen[value] = measure(value)
-        if target <= seen[value] <= target + slack:
+        if target <= seen[value] <= target + slack or not has_time():
             break
         following = _following(seen, aim, usual, inverse)
         following = min(high, max(low, following))

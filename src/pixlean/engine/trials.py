@@ -15,6 +15,7 @@ from pixlean.domain.limits import Deadline
 from pixlean.domain.report import Attempt
 from pixlean.engine.aim import aim
 from pixlean.engine.canvas import Canvas
+from pixlean.engine.contest import contenders
 from pixlean.engine.drawn import bounded
 from pixlean.engine.pick import PERFECT_LOOK, Candidate
 from pixlean.engine.plan import Plan
@@ -83,7 +84,14 @@ def run_trials(source: Source, trying: Trying, plan: Plan, deadline: Deadline) -
 def run_targets(source: Source, canvas: Canvas, trying: Trying, deadline: Deadline) -> Trying:
     """Encode the canvas in each target. Raises ``LimitExceeded`` where no target holds it."""
     encoded: list[Candidate] = []
-    for target in canvas.targets():
+    targets, beaten = contenders(canvas, deadline)
+    trying = replace(trying, attempts=(*trying.attempts, *beaten))
+    enough_seconds = deadline.left_seconds / 2
+    for target in targets:
+        if encoded and deadline.left_seconds < enough_seconds < math.inf:
+            late = Attempt(method=str(target), size_bytes=None, dropped="no time was left")
+            trying = replace(trying, attempts=(*trying.attempts, late))
+            continue
         candidates, dropped, error = attempt(partial(aim, canvas, target, deadline))
         if candidates:
             candidates = attempt(partial(bounded, canvas, target, candidates, deadline))[0] or candidates
