@@ -134,6 +134,7 @@ class ResultCache:
         with self._sweeping():
             if self._total.value <= self._most_bytes:
                 return
+            counted = self._total.value
             files = sorted(self._files())
             left = sum(size for _, size, _ in files)
             for _, size, path in files:
@@ -142,7 +143,8 @@ class ResultCache:
                 with contextlib.suppress(OSError):
                     Path(path).unlink(missing_ok=True)
                     left -= size
-            self._total.correct(left)
+            # What others put in meanwhile stays counted, twice at worst until the next look: never too little.
+            self._total.add(left - counted)
 
     @contextlib.contextmanager
     def _sweeping(self) -> Iterator[None]:
