@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -60,7 +61,7 @@ async def _work(queue: asyncio.Queue[Case], done: asyncio.Queue[Result], plan: P
             try:
                 done.put_nowait(await asyncio.wait_for(_ask(process, case, plan), _MOST_SECONDS))
             except (TimeoutError, EOFError, ConnectionError, ValueError) as error:
-                process.kill()
+                _kill(process)
                 await _stop(process)
                 process = None
                 facts = {"path": case.path, "group": case.group, "format": case.format, "preset": case.preset}
@@ -77,8 +78,13 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     try:
         await asyncio.wait_for(process.wait(), 0.5)
     except TimeoutError:
-        process.kill()
+        _kill(process)
         await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself, and asyncio not have seen it yet
+        process.kill()
 
 
 async def _start() -> asyncio.subprocess.Process:
