@@ -6,6 +6,9 @@ TEST_PROCESSES ?= 2
 UV := .venv/bin/uv
 SYNC := $(UV) sync --quiet --frozen --inexact --extra heic --extra raw
 export UV_PROJECT_ENVIRONMENT := .venv
+# Modules are compiled once, not by every process that starts, whatever the shell says: half a server's start is that.
+export UV_COMPILE_BYTECODE := 1
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: install run test test-slow check format bench native ui ui-dev
 
