@@ -5,17 +5,37 @@ from __future__ import annotations
 import http.server
 import re
 import threading
+from collections.abc import Mapping
+from types import MappingProxyType
 
 
 class Origin:
-    """Serves ``files``; ``ranges`` False ignores Range headers. ``sent`` counts body bytes by path."""
+    """Serves ``files``; ``ranges`` False ignores Range headers. ``sent`` counts body bytes by path, ``asked`` requests.
 
-    def __init__(self, files: dict[str, bytes], *, ranges: bool = True) -> None:
+    ``headers`` go along with every file; ``moved`` are paths that redirect, with where they lead.
+    """
+
+    def __init__(
+        self,
+        files: dict[str, bytes],
+        *,
+        ranges: bool = True,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        moved: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self.sent: dict[str, int] = {}
+        self.asked: list[str] = []
         origin = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                origin.asked.append(self.path)
+                if self.path in moved:
+                    self.send_response(302)
+                    self.send_header("Location", moved[self.path])
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 body = files.get(self.path)
                 if body is None:
                     self.send_error(404)
@@ -26,6 +46,8 @@ class Origin:
                 if wanted and ranges:
                     self.send_header("Content-Range", f"bytes 0-{len(part) - 1}/{len(body)}")
                 self.send_header("Content-Length", str(len(part)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 try:
                     for at in range(0, len(part), 1 << 16):

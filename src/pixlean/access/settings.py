@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pixlean.domain.settings import beginning, flag, secret, setting, text, whole
+from pixlean.access.signatures import PathKey, Signatures
+from pixlean.domain.settings import beginning, flag, secret, secrets, setting, text, whole
+
+_LEAST_KEY_CHARACTERS = 16
+
+
+def _long_enough(given: str) -> str:
+    if len(given) < _LEAST_KEY_CHARACTERS:
+        raise ValueError(f"{_LEAST_KEY_CHARACTERS} characters and more, each")
+    return given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,3 +37,16 @@ class Settings:
     )
     auth_enabled: bool = setting("RATE_LIMIT_AUTH_ENABLED", "false", flag(), "limit requests with a key too")
     auth_rpm: int = setting("RATE_LIMIT_AUTH_RPM", "0", whole(0), "requests a minute with a key; 0 is unlimited")
+    picture_keys: tuple[str, ...] = setting(
+        "IMG_KEYS", "", secrets(_long_enough),
+        "secrets of 16 characters and more that sign pictures by URL, comma-separated; the first one signs",
+    )  # fmt: skip
+    picture_signature_bytes: int = setting(
+        "IMG_SIGNATURE_BYTES", "32", whole(8, 32), "how much of a signature a URL must show"
+    )
+
+    @property
+    def picture_signatures(self) -> Signatures | None:
+        """What signs and checks pictures by URL; ``None`` where there is no key."""
+        keys = tuple(PathKey(key.encode()) for key in self.picture_keys)
+        return Signatures(keys=keys, size_bytes=self.picture_signature_bytes) if keys else None

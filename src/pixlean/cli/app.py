@@ -20,8 +20,10 @@ from pixlean.cli import (
     resize,
     score,
     serve,
+    sign,
     srcset,
     usage,
+    warm,
     webhooks,
     worker,
 )
@@ -44,8 +46,9 @@ app = App(
 )
 for command in (
     optimize.optimize, convert.convert, resize.resize, srcset.srcset, estimate.estimate, info.info, compare.compare,
-    score.score, serve.serve, worker.worker, keys.keys, webhooks.webhooks, usage.usage, doctor.doctor, health.health,
-    config.config,    completion.completion_of(app),
+    score.score, serve.serve, worker.worker, sign.sign, warm.warm, keys.keys, webhooks.webhooks, usage.usage,
+    doctor.doctor, health.health,
+    config.config, completion.completion_of(app),
 ):  # fmt: skip
     app.command(command)
 with_examples(app)

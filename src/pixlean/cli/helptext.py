@@ -35,6 +35,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "score": ("pixlean score photo.png photo.webp",),
     "serve": ("pixlean serve --port 8080",),
     "worker": ("DATABASE_URL=postgresql+asyncpg://user@db/pixlean pixlean worker",),
+    "sign": ("IMG_KEYS=... pixlean sign w=400,f=auto shop/shoes/red.jpg --base https://images.example.com",),
+    "warm": ("pixlean warm urls.txt --accepts avif,webp", "pixlean sign thumb shop/a.jpg | pixlean warm -"),
     "keys create": ("pixlean keys create --name shop --plan free",),
     "keys list": ("pixlean keys list --json",),
     "keys revoke": ("pixlean keys revoke shop",),

@@ -75,6 +75,12 @@ class InvalidRequest(PixleanError):
     code = ErrorCode.INVALID_REQUEST
 
 
+class NotThere(InvalidRequest):
+    """What the request names does not exist here."""
+
+    code = ErrorCode.NOT_FOUND
+
+
 class AccessDenied(PixleanError):
     """The key is missing, wrong, or not allowed to do this."""
 
@@ -97,6 +103,10 @@ class SourceFailed(PixleanError):
     """The URL could not be fetched, or must not be."""
 
     code = ErrorCode.SOURCE_FAILED
+
+
+class SourceMissing(SourceFailed):
+    """There is nothing at the URL: its server says so."""
 
 
 class DeliveryFailed(PixleanError):

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Literal
 
+from pixlean.domain.bare import Bare, bare_gif, bare_jpeg, bare_png, bare_webp
+
 
 class Format(StrEnum):
     """A picture format that pixlean reads and writes."""
@@ -45,7 +47,8 @@ class Audience(IntEnum):
 class FormatRow:
     """What is known of a format without decoding it.
 
-    ``told_by`` tells it by the first 32 bytes and the whole file. ``audience`` is set where ``auto`` may choose it,
+    ``told_by`` tells it by the first 32 bytes and the whole file, ``bare`` takes its metadata away without decoding.
+    ``audience`` is set where ``auto`` may choose it,
     ``output`` where it may be asked for by name. ``only_read`` formats are converted and nothing else, ``vector`` ones
     are drawings. ``still`` is what it is called with one frame, where that is another format; ``becomes`` what its
     pixels are written as once they are edited, where it is not written itself. ``tool`` is a program that encoding it
@@ -62,6 +65,7 @@ class FormatRow:
     still: Format | None = None
     becomes: Format | None = None
     tool: str = ""
+    bare: Bare | None = None
 
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -208,20 +212,24 @@ def _holds_svg(head: bytes, text: bytes) -> bool:
 # In the order in which people read them, and in which their bytes are asked.
 FORMATS: dict[Format, FormatRow] = {
     Format.PNG: FormatRow(
-        media_type="image/png", extensions=(".png",), told_by=_is_png, audience=Audience.ALL, output=True
+        media_type="image/png", extensions=(".png",), told_by=_is_png, audience=Audience.ALL, output=True,
+        bare=bare_png,
     ),
     Format.APNG: FormatRow(
-        media_type="image/apng", extensions=(".apng", ".png"), told_by=_is_apng, still=Format.PNG
+        media_type="image/apng", extensions=(".apng", ".png"), told_by=_is_apng, still=Format.PNG,
+        bare=bare_png,
     ),
     Format.JPEG: FormatRow(
         media_type="image/jpeg", extensions=(".jpg", ".jpeg", ".jpe", ".jfif"), told_by=_is_jpeg,
-        audience=Audience.ALL, output=True,
+        audience=Audience.ALL, output=True, bare=bare_jpeg,
     ),
     Format.WEBP: FormatRow(
-        media_type="image/webp", extensions=(".webp",), told_by=_is_webp, audience=Audience.MOST, output=True
+        media_type="image/webp", extensions=(".webp",), told_by=_is_webp, audience=Audience.MOST, output=True,
+        bare=bare_webp,
     ),
     Format.GIF: FormatRow(
-        media_type="image/gif", extensions=(".gif",), told_by=_is_gif, output=True, tool="gifsicle"
+        media_type="image/gif", extensions=(".gif",), told_by=_is_gif, output=True, tool="gifsicle",
+        bare=bare_gif,
     ),
     Format.SVG: FormatRow(
         media_type="image/svg+xml", extensions=(".svg",), told_by=_is_svg, vector=True, becomes=Format.PNG

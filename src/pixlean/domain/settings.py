@@ -62,6 +62,11 @@ def secret(check: Callable[[str], str] = str) -> Kind[str]:
     return Kind(read=lambda given: check(given) if given else "", secret=True)
 
 
+def secrets(check: Callable[[str], str] = str) -> Kind[tuple[str, ...]]:
+    """Texts that nobody may see, comma-separated."""
+    return Kind(read=lambda given: tuple(check(part) for part in _parts(given)), secret=True)
+
+
 def whole(least: int, most: int | None = None, *, times: int = 1) -> Kind[int]:
     """A whole number from ``least`` to ``most``, in units of ``times`` of ours."""
 

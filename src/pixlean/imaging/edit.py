@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pixlean.domain.edits import Edits, Fit
+from pixlean.domain.edits import Edits
 from pixlean.domain.errors import BadImage, InvalidRequest, LimitExceeded
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
@@ -17,7 +17,7 @@ from pixlean.imaging.colour import is_srgb, shown_without_profile
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.hdr import is_plain, to_srgb
 from pixlean.imaging.pixels import Array, Picture
-from pixlean.imaging.steps import MOST_SIDE_PX, flat, scaled, sides_of, size_before_resize, through_steps
+from pixlean.imaging.steps import CUTTING, MOST_SIDE_PX, flat, scaled, sides_of, size_before_resize, through_steps
 from pixlean.imaging.vips import vips
 
 _MOST_DRAWN_PX = 4096
@@ -134,15 +134,18 @@ def check_output(info: ImageInfo, edits: Edits, limits: Limits | None = None) ->
     Few bytes may ask for them, and each costs as much as one that was sent.
     """
     resize = edits.resize
-    if resize is None:
+    if resize is None and edits.frame is None:
         return
     width, height = size_before_resize(info, edits) or (2 * max(info.displayed_px),) * 2
-    sides = sides_of(resize, width, height)
-    if resize.fit in (Fit.COVER, Fit.THUMB):  # made as large as it must be to cover them, then cut
+    sides = sides_of(resize, width, height) if resize is not None else (width, height)
+    made = sides
+    if resize is not None and resize.fit in CUTTING:  # made as large as it must be to cover them, then cut
         factor = max(sides[0] / width, sides[1] / height)
-        sides = round(width * factor), round(height * factor)
+        made = round(width * factor), round(height * factor)
+    framed = sides if edits.frame is None else edits.frame.place(*sides)[2:]
     frames = 1 if info.pages > 1 else max(1, info.frames)
-    pixels, most = sides[0] * sides[1] * frames, (limits or Limits()).max_output_pixels
+    pixels = max(made[0] * made[1], framed[0] * framed[1]) * frames
+    most = (limits or Limits()).max_output_pixels
     if pixels > max(most, width * height * frames):
         raise LimitExceeded(
             f"the resized image is too large: max_output_pixels is {most}, this one would have {pixels}",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pixlean.domain.edits import Edits, Fit, Resize
+from pixlean.domain.edits import Anchor, Crop, Edits, Fit, Resize
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.image import ImageInfo
 from pixlean.imaging.cutout import with_room
 from pixlean.imaging.vips import vips
 
 MOST_SIDE_PX = 32_768
+# Fits that may show less than the whole picture.
+CUTTING = (Fit.COVER, Fit.FILL, Fit.THUMB)
 _RIGHT_ANGLES = {0: "d0", 90: "d90", 180: "d180", 270: "d270"}
 # A mild 3x3 sharpening: a sum of 24, so that flat areas stay.
 _SHARPEN = [[-1, -1, -1], [-1, 32, -1], [-1, -1, -1]]
@@ -83,6 +86,9 @@ def _rotated(image: Any, degrees: float) -> Any:
 def sides_of(resize: Resize, width: int, height: int) -> tuple[int, int]:
     """The sides that a picture of ``width`` x ``height`` takes."""
     wanted_width, wanted_height = resize.width_px, resize.height_px
+    if resize.fit is Fit.FILL and wanted_width and wanted_height:
+        shrink = min(1.0, max(wanted_width / width, wanted_height / height))
+        return min(wanted_width, max(1, round(shrink * width))), min(wanted_height, max(1, round(shrink * height)))
     if resize.fit in (Fit.EXACT, Fit.COVER, Fit.THUMB) and wanted_width and wanted_height:
         if resize.fit is Fit.EXACT or resize.enlarge:
             return wanted_width, wanted_height
@@ -90,7 +96,7 @@ def sides_of(resize: Resize, width: int, height: int) -> tuple[int, int]:
         return max(1, round(shrink * wanted_width)), max(1, round(shrink * wanted_height))
     factors = [wanted / side for wanted, side in ((wanted_width, width), (wanted_height, height)) if wanted is not None]
     factor = min(factors, default=1.0)
-    if resize.fit is Fit.INSIDE:
+    if resize.fit in (Fit.INSIDE, Fit.FILL):
         factor = min(1.0, factor)
     made_width, made_height = max(1, round(width * factor)), max(1, round(height * factor))
     # The side that decided is met to the pixel.
@@ -113,12 +119,28 @@ def _resized(sheet: _Sheet, edits: Edits, *, quick: bool) -> _Sheet:
         raise InvalidRequest(f"no side may be longer than {MOST_SIDE_PX} pixels")
     if resize.fit is Fit.THUMB:
         image = with_room(image, wanted)
-    if resize.fit in (Fit.COVER, Fit.THUMB) and resize.width_px and resize.height_px:
+    if resize.fit in CUTTING and resize.width_px and resize.height_px:
         scale = max(wanted[0] / image.width, wanted[1] / image.height)
         across, down = max(wanted[0], round(scale * image.width)), max(wanted[1], round(scale * image.height))
         whole = scaled(image, across, down, quick=quick)
-        return replace(sheet, image=whole.smartcrop(*wanted, interesting="attention"))
+        return replace(sheet, image=_cut(whole, wanted, resize.anchor))
     return replace(sheet, image=scaled(image, *wanted, quick=quick))
+
+
+def _cut(image: Any, sides: tuple[int, int], anchor: Anchor | None) -> Any:
+    if anchor is None:
+        return image.smartcrop(*sides, interesting="attention")
+    part = around(anchor, sides, (image.width, image.height))
+    return image.crop(part.left_px, part.top_px, part.width_px, part.height_px)
+
+
+def around(anchor: Anchor, sides: tuple[int, int], whole: tuple[int, int]) -> Crop:
+    """The part of these sides that has the anchor in its middle, as far as the whole has room."""
+    left, top = (
+        min(max(0, math.floor(share * length - side / 2 + 0.5)), length - side)
+        for share, length, side in zip(anchor, whole, sides, strict=True)
+    )
+    return Crop(left_px=left, top_px=top, width_px=sides[0], height_px=sides[1])
 
 
 def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
@@ -141,6 +163,20 @@ def size_before_resize(info: ImageInfo, edits: Edits) -> tuple[int, int] | None:
     if edits.rotate_degrees % 90:
         return None
     return (height, width) if edits.rotate_degrees % 180 else (width, height)
+
+
+def _framed(sheet: _Sheet, edits: Edits) -> _Sheet:
+    """The picture with ground around it: transparent, until the ground or the format gives it a colour."""
+    if edits.frame is None:
+        return sheet
+    image = sheet.image
+    left, top, width, height = edits.frame.place(image.width, image.height)
+    if (width, height) == (image.width, image.height):
+        return sheet
+    if max(width, height) > MOST_SIDE_PX:
+        raise InvalidRequest(f"no side may be longer than {MOST_SIDE_PX} pixels")
+    image = image if image.hasalpha() else image.addalpha()
+    return replace(sheet, image=image.embed(left, top, width, height, extend="background", background=[0]))
 
 
 def _coloured(sheet: _Sheet, edits: Edits) -> _Sheet:
@@ -201,4 +237,4 @@ def _sharpened(image: Any, edits: Edits, space: str, kind: str) -> tuple[Any, st
 _EFFECTS = (_modulated, _contrasted, _greyed, _blurred, _sharpened)
 # The order of all edits.
 _BEFORE_RESIZE = (_cropped, _turned, _mirrored)
-_AFTER_RESIZE = (_coloured, _grounded)
+_AFTER_RESIZE = (_coloured, _framed, _grounded)

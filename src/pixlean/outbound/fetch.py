@@ -13,7 +13,7 @@ from typing import TypeVar
 import aiohttp
 
 from pixlean.domain.budget import ByteBudget
-from pixlean.domain.errors import ErrorCode, LimitExceeded, SourceFailed
+from pixlean.domain.errors import ErrorCode, LimitExceeded, SourceFailed, SourceMissing
 from pixlean.domain.memory import MemoryFile
 from pixlean.domain.share import owner
 from pixlean.domain.turns import Turns
@@ -23,6 +23,7 @@ from pixlean.outbound.names import HostNames
 from pixlean.outbound.session import open_session
 
 _REDIRECTS = {301, 302, 303, 307, 308}
+_MISSING = {404, 410}
 _ACCEPT = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 _Got = TypeVar("_Got")
 _AGENT = "Mozilla/5.0 (compatible; pixlean)"
@@ -40,6 +41,14 @@ class Settings:
     slots: int = 128
     slots_per_caller: int = 64
     slots_per_host: int = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A file that was fetched: its size, and the origin's ``Cache-Control`` as it was sent."""
+
+    size_bytes: int
+    cache_control: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +100,18 @@ class Fetcher:
         part of a message.
         """
         most = min(most_bytes or self.settings.max_bytes, self.settings.max_bytes)
-        return await self._reach(text, lambda url: self._follow(url, into, headers or {}, most))
+        fetched = await self._reach(text, lambda url: self._follow(url, into, headers or {}, most))
+        return fetched.size_bytes
+
+    async def fetch_within(
+        self, beginnings: tuple[str, ...], text: str, into: MemoryFile, most_bytes: int | None = None
+    ) -> Fetched:
+        """The same for a URL with one of some beginnings, which its redirects must have too.
+
+        ``*`` in a beginning stands for anything without a slash. Raises what ``fetch`` raises.
+        """
+        most = min(most_bytes or self.settings.max_bytes, self.settings.max_bytes)
+        return await self._reach(text, lambda url: self._follow(url, into, {}, most, beginnings))
 
     async def fetch_head(self, text: str, into: MemoryFile, most_bytes: int) -> Head:
         """Fetch at most the first ``most_bytes`` of a URL into an empty file; raises what ``fetch`` raises.
@@ -119,11 +139,20 @@ class Fetcher:
         except (aiohttp.ClientError, OSError, UnicodeError, ValueError) as error:
             raise blamed(error, "origin") from error
 
-    async def _follow(self, url: guard.Url, into: MemoryFile, headers: Mapping[str, str], most_bytes: int) -> int:
-        async with self._answer(url, headers) as answer:
+    async def _follow(
+        self,
+        url: guard.Url,
+        into: MemoryFile,
+        headers: Mapping[str, str],
+        most_bytes: int,
+        within: tuple[str, ...] = (),
+    ) -> Fetched:
+        async with self._answer(url, headers, within) as answer:
             if answer.status != 200:
-                raise SourceFailed(f"the origin answered with status {answer.status}")
-            return await self._store(answer, into, most_bytes)
+                kind = SourceMissing if answer.status in _MISSING else SourceFailed
+                raise kind(f"the origin answered with status {answer.status}")
+            size_bytes = await self._store(answer, into, most_bytes)
+            return Fetched(size_bytes=size_bytes, cache_control=", ".join(answer.headers.getall("Cache-Control", ())))
 
     async def _follow_head(self, url: guard.Url, into: MemoryFile, most_bytes: int) -> Head:
         async with self._answer(url, {"Range": f"bytes=0-{most_bytes - 1}"}) as answer:
@@ -137,10 +166,13 @@ class Fetcher:
             return Head(total_bytes=size if whole and total is None else total, is_whole=whole)
 
     @contextlib.asynccontextmanager
-    async def _answer(self, url: guard.Url, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _answer(
+        self, url: guard.Url, headers: Mapping[str, str], within: tuple[str, ...] = ()
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer at the end of the redirects, each of which is checked. Raises ``SourceFailed``."""
         assert self._session is not None
         for _ in range(self.settings.max_redirects + 1):
+            guard.check_within(url, within)
             async with self._session.get(url.text, allow_redirects=False, headers=headers) as answer:
                 if answer.status in _REDIRECTS:
                     following = guard.check_redirect(url, answer.headers.get("Location"), self.settings.guard)

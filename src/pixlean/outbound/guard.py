@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 from pixlean.domain.errors import ErrorCode, SourceFailed
 
@@ -114,6 +114,24 @@ def check_redirect(base: Url, location: str | None, settings: Settings) -> Url:
     if not _CLEAN.fullmatch(location):
         raise blocked("a redirect has characters that no URL has")
     return check_url(urljoin(base.text, location), settings)
+
+
+def check_within(url: Url, beginnings: tuple[str, ...]) -> None:
+    """Raise ``SourceFailed`` (blocked) where a URL has none of some beginnings; where there are none, all will do.
+
+    ``*`` in a beginning stands for anything without a slash.
+    """
+    if not beginnings:
+        return
+    # As servers read it: a path that climbs is another one than it seems.
+    segments = unquote(urlsplit(url.text).path).split("/")
+    if not begins_with(url.text, beginnings) or ".." in segments or "." in segments:
+        raise blocked("it leads out of the place that it was asked from")
+
+
+def begins_with(text: str, beginnings: tuple[str, ...]) -> bool:
+    """Whether a URL has one of some beginnings, in which ``*`` stands for anything without a slash."""
+    return any(re.match(re.escape(one).replace(r"\*", "[^/]*"), text) for one in beginnings)
 
 
 def check_address(address: Address, settings: Settings) -> None:

@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pixlean.domain import lifetime
+from pixlean.domain.lifetime import Lifetime
 from pixlean.domain.limits import Limits
-from pixlean.domain.settings import pauses, secret, setting, whole
-from pixlean.service import gate, notify, submit
+from pixlean.domain.place import Shelf, shelves
+from pixlean.domain.settings import Kind, number, pauses, secret, setting, whole
+from pixlean.service import gate, notify, pictures, submit
 
 _WEEK_SECONDS = 7 * 86_400
+_USUAL_LIFETIME = Lifetime(seconds=86_400, stale_seconds=_WEEK_SECONDS)
+
+
+def _lifetime(given: str) -> Lifetime | None:
+    if not given:
+        return None
+    found = lifetime.read(given)
+    if found is None:
+        raise ValueError("a Cache-Control with max-age, or no-store")
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +43,20 @@ class Settings:
         pauses(_WEEK_SECONDS), "pauses between the tries of a webhook",
     )  # fmt: skip
 
+    picture_shelves: tuple[Shelf, ...] = setting(
+        "IMG_SOURCES", "", Kind(read=shelves),
+        "where pictures by URL may come from, as name=where, comma-separated: https://host/path, s3://bucket/prefix, "
+        "gs://bucket/prefix or file:/folder; empty: off",
+    )  # fmt: skip
+    picture_lifetime: Lifetime | None = setting(
+        "IMG_CACHE_CONTROL", "", Kind(read=_lifetime),
+        "Cache-Control of pictures by URL, such as public, max-age=86400; empty is what their origin says, and a day "
+        "where it says nothing",
+    )  # fmt: skip
+    picture_seconds: float = setting(
+        "IMG_TIMEOUT", "20", number(most=600), "seconds that one picture by URL may take; then its original goes out"
+    )
+
     def limits(self) -> Limits:
         """What one picture may take."""
         return Limits.of_pixels(self.max_pixels)
@@ -41,6 +68,15 @@ class Settings:
     def submit(self, slots: int) -> submit.Settings:
         """How many jobs are taken."""
         return submit.Settings(slots=slots, most_waiting=self.max_jobs)
+
+    def pictures(self) -> pictures.Settings:
+        """Where pictures by URL come from, and how long they live."""
+        return pictures.Settings(
+            shelves=self.picture_shelves,
+            lifetime=self.picture_lifetime,
+            usual=_USUAL_LIFETIME,
+            seconds=self.picture_seconds,
+        )
 
     def notify(self) -> notify.Settings:
         """How webhooks are signed and repeated."""

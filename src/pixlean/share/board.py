@@ -36,12 +36,13 @@ class Cell(IntEnum):
     CACHE_BYTES = 8  # what this process added to the cache, less what it took away
     HELD_BYTES = 9  # of uploads and fetched files
     STORED_BYTES = 10  # what this process knows of the store, beside what the others know
-    TWINS = 11  # and further: what is being worked on
+    PICTURES_BYTES = 11  # as CACHE_BYTES, of pictures by URL
+    TWINS = 12  # and further: what is being worked on
 
 
 _ROW = Cell.TWINS + _TWINS
 # What outlives its process; all else is cleared.
-_KEPT = frozenset({Cell.PUBLISHED, Cell.CACHE_BYTES, Cell.STORED_BYTES})
+_KEPT = frozenset({Cell.PUBLISHED, Cell.CACHE_BYTES, Cell.PICTURES_BYTES, Cell.STORED_BYTES})
 
 
 class Board:

@@ -17,14 +17,14 @@ from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, NotFoundError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
 from pixlean.domain.errors import ErrorCode, Unavailable
+from pixlean.storage.buckets import Stores, opened
 from pixlean.storage.cache import OwnTotal, Total
 
 _log = logging.getLogger(__name__)
 _KEY = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_.-]+)+")
-_RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _DELETED_AT_ONCE = 500
 # Of the quota: beyond it the oldest results go.
 _FULL = 0.9
@@ -191,15 +191,14 @@ class Blobs:
 def _open(settings: Settings) -> Any:
     if not settings.url:
         return LocalStore(settings.folder, mkdir=True, automatic_cleanup=True)
-    options: dict[str, Any] = {"timeout": timedelta(seconds=settings.timeout_seconds)}
-    more: dict[str, Any] = {}
-    if settings.url.startswith("s3://") and settings.s3_endpoint:
-        options["allow_http"] = True
-        more = {"endpoint": settings.s3_endpoint, "virtual_hosted_style_request": False}
-    if settings.url.startswith("gs://") and settings.gcs_emulator:
-        options["allow_http"] = True
-        more = {"config": {"base_url": settings.gcs_emulator, "bearer_token": "emulator"}}
-    return from_url(settings.url, client_options=options, retry_config=_RETRIES, **more)  # type: ignore[call-overload]
+    return opened(
+        settings.url,
+        Stores(
+            s3_endpoint=settings.s3_endpoint,
+            gcs_emulator=settings.gcs_emulator,
+            timeout_seconds=settings.timeout_seconds,
+        ),
+    )
 
 
 def _synced(top: Path, file: Path) -> None:

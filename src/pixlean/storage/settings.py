@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pixlean.domain.settings import beginning, flag, listed, one_of, setting, text, web_address, whole
-from pixlean.storage import blobs, objects
+from pixlean.storage import blobs, buckets, objects
 
 _MB = 1 << 20
 
@@ -59,6 +59,9 @@ class Settings:
         "STORED_MAX_MB", "4096", whole(0, times=_MB), "outputs, inputs and results that are kept; 0 is no bound"
     )
     cache_bytes: int = setting("CACHE_MAX_MB", "256", whole(0, times=_MB), "results kept on disk; 0 is none")
+    pictures_bytes: int = setting(
+        "IMG_CACHE_MAX_MB", "1024", whole(0, times=_MB), "pictures by URL that are kept on disk; 0 is none"
+    )
 
     @property
     def takes_callers_objects(self) -> bool:
@@ -71,6 +74,11 @@ class Settings:
         # A store at an address of the operator's own need not be one that clients reach.
         is_public = not (self.s3_endpoint if self.own_url.startswith("s3://") else self.gcs_emulator)
         return bool(self.own_url) and (self.own_links == "store" or (self.own_links == "auto" and is_public))
+
+    @property
+    def stores(self) -> buckets.Stores:
+        """Where buckets are that this server reads."""
+        return buckets.Stores(s3_endpoint=self.s3_endpoint, gcs_emulator=self.gcs_emulator)
 
     def objects(self) -> objects.Settings:
         """Where other people's buckets are."""

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from pixlean.access.keys import Keys
 from pixlean.access.rate import RateLimiter
+from pixlean.access.signatures import Signatures
 from pixlean.access.usage import Ledger
 from pixlean.outbound import settings as outbound
 from pixlean.outbound.fetch import Fetcher
@@ -20,6 +21,7 @@ from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
 from pixlean.service.gate import Gate
 from pixlean.service.outputs import Outputs
+from pixlean.service.pictures import Pictures
 from pixlean.service.results import Results
 from pixlean.service.submit import Submit
 from pixlean.state.database import Database
@@ -52,6 +54,8 @@ class Services:
     deliver: Deliver
     outputs: Outputs
     public_fetcher: Fetcher
+    pictures: Pictures
+    picture_signatures: Signatures | None
     webhooks: WebhookSender
     submit: Submit
     results: Results

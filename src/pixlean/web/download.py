@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,13 +27,15 @@ async def show_signed(request: Request, api: str, job_id: str, link: str) -> Res
 
 
 def show_file(request: Request, data: bytes, media_type: str, disposition: str) -> Response:
+    """A file for whoever asked, to be kept by nobody."""
+    return show_part(
+        request, data, media_type, {"Content-Disposition": disposition, "Cache-Control": "private, no-store"}
+    )
+
+
+def show_part(request: Request, data: bytes, media_type: str, more: Mapping[str, str]) -> Response:
     """The bytes, or the one range of them that was asked for (RFC 9110, 14); HEAD gets the same head."""
-    headers = {
-        "Content-Disposition": disposition,
-        "Accept-Ranges": "bytes",
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-    }
+    headers = {**more, "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
     if media_type == "image/svg+xml":
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
     found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
@@ -44,6 +47,12 @@ def show_file(request: Request, data: bytes, media_type: str, disposition: str) 
     first, last = span
     headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
     return Response(data[first : last + 1], status_code=206, media_type=media_type, headers=headers)
+
+
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the client says that it has this version (RFC 9110, 13.1.2)."""
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    return etag in known or known == ["*"]
 
 
 def _span(first: str, last: str, size: int) -> tuple[int, int] | None:

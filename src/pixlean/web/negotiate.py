@@ -28,3 +28,12 @@ def acceptable(accept: str) -> tuple[Format, ...]:
         for name, row in FORMATS.items()
         if row.audience is not None and (row.audience >= taken_for_granted or names(accept, name))
     )
+
+
+def shown_by(accept: str) -> tuple[Format, ...]:
+    """What ``auto`` may choose from where a cache answers for others: what every viewer shows, and what is named."""
+    return tuple(
+        name
+        for name, row in FORMATS.items()
+        if row.audience is not None and (row.audience is Audience.ALL or names(accept, name))
+    )

@@ -74,6 +74,8 @@ def build(
                     deliver=Deliver(objects.ObjectStores(environment.of(storage.Settings).objects())),
                     outputs=Outputs(rooms.compress, rooms.public_fetcher, rooms.blobs),
                     public_fetcher=rooms.public_fetcher,
+                    pictures=rooms.pictures,
+                    picture_signatures=environment.of(access.Settings).picture_signatures,
                     webhooks=rooms.webhooks,
                     submit=rooms.submit,
                     results=rooms.results,

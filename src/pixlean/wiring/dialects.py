@@ -8,6 +8,8 @@ from pixlean.config import Environment
 from pixlean.web.dialect import Api, Dialect
 from pixlean.web.dialects.compressorize import API as COMPRESSORIZE
 from pixlean.web.dialects.feather import API as FEATHER
+from pixlean.web.dialects.img import API as IMG
+from pixlean.web.dialects.imgproxy import API as IMGPROXY
 from pixlean.web.dialects.native import API as NATIVE
 from pixlean.web.dialects.optipic import API as OPTIPIC
 from pixlean.web.dialects.picwish import API as PICWISH
@@ -20,6 +22,8 @@ APIS: tuple[Api[Any], ...] = (
     OPTIPIC,
     PICWISH,
     TINIFY,
+    IMG,
+    IMGPROXY,
 )
 
 

@@ -40,7 +40,8 @@ def caged(environment: Environment) -> sandbox.Settings:
     """The sandbox's settings, with what no child may ever read: keys, the database, results, our own folder."""
     here, data = Path.cwd(), environment.of(state.Settings).folder.absolute()
     stores = environment.of(storage.Settings)
-    named = (environment.of(config.Server).tls_key_file, stores.google_credentials, stores.file_root)
+    shown = (shelf.folder or "" for shelf in environment.of(service.Settings).picture_shelves)
+    named = (environment.of(config.Server).tls_key_file, stores.google_credentials, stores.file_root, *shown)
     paths = (here, here / ".env", data, data / "pixlean.db", *(Path(name).absolute() for name in named if name))
     private = tuple(dict.fromkeys(str(path) for path in paths))
     return replace(environment.of(sandbox.Settings), private=private)

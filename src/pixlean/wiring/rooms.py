@@ -8,6 +8,7 @@ import logging
 import math
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from pixlean.access import rate
 from pixlean.access import settings as access
@@ -27,6 +28,7 @@ from pixlean.service import settings as service
 from pixlean.service.compress import Compress
 from pixlean.service.fulfil import Fulfil
 from pixlean.service.notify import Notify
+from pixlean.service.pictures import Pictures
 from pixlean.service.results import Results
 from pixlean.service.submit import Submit
 from pixlean.service.words import Words
@@ -36,6 +38,7 @@ from pixlean.state import settings as state
 from pixlean.storage import settings as storage
 from pixlean.storage.blobs import Blobs
 from pixlean.storage.cache import ResultCache, Total
+from pixlean.storage.shelves import ShelfReader
 from pixlean.web import settings as web
 from pixlean.wiring.accounts import Accounts, open_accounts
 from pixlean.wiring.dialects import dialects
@@ -62,6 +65,7 @@ class Rooms:
     cache: ResultCache | None
     compress: Compress
     public_fetcher: Fetcher
+    pictures: Pictures
     webhooks: WebhookSender
     blobs: Blobs
     submit: Submit
@@ -119,21 +123,26 @@ async def _open(
                 pool=pool, gate=entrance, fetcher=fetcher, slots=shares.slots,
                 limits=work.limits(),
             )  # fmt: skip
-            cache = await asyncio.to_thread(_cache, environment, shares.cache_total)
+            stores, folder = environment.of(storage.Settings), environment.of(state.Settings).folder
+            cache = await asyncio.to_thread(_cache, folder / "cache", stores.cache_bytes, shares.cache_total)
             compress = Compress(workshop, cache, shares.twins)
-            own = Blobs(
-                environment.of(storage.Settings).blobs(environment.of(state.Settings).folder), shares.stored_total
+            pictures = await asyncio.to_thread(
+                _pictures, environment, compress, fetcher, ShelfReader(stores.stores, most_bytes), shares.pictures_total
             )
+            own = Blobs(stores.blobs(folder), shares.stored_total)
             jobs, queue = accounts.jobs, accounts.queue
             rooms = Rooms(
                 accounts=accounts, pool=pool, gate=entrance, limiter=limiter, workshop=workshop, cache=cache,
-                compress=compress, public_fetcher=public_fetcher, webhooks=sender, blobs=own,
+                compress=compress, public_fetcher=public_fetcher, pictures=pictures, webhooks=sender, blobs=own,
                 submit=Submit(jobs, queue, own, compress, accounts.ledger, work.submit(caging.slots)),
                 results=Results(jobs, own, Links(Vault(accounts.database))),
                 notify=Notify(jobs, sender, accounts.keys, words, work.notify()),
             )  # fmt: skip
             _drain_when(ending, rooms)
-            async with _background(rooms, words, caging.slots, shares, ending, serves_jobs=serves_jobs):
+            async with (
+                contextlib.aclosing(pictures),
+                _background(rooms, words, caging.slots, shares, ending, serves_jobs=serves_jobs),
+            ):
                 yield rooms
     finally:
         entrance.draining = True
@@ -204,12 +213,22 @@ async def begin(accounts: Accounts) -> None:
         _log.error("%s", error.message)
 
 
-def _cache(environment: Environment, total: Total | None) -> ResultCache | None:
-    folder, most_bytes = environment.of(state.Settings).folder, environment.of(storage.Settings).cache_bytes
+def _pictures(
+    environment: Environment, compress: Compress, fetcher: Fetcher, reader: ShelfReader, total: Total | None
+) -> Pictures:
+    settings = environment.of(service.Settings).pictures()
+    kept = None
+    if settings.shelves:
+        folder = environment.of(state.Settings).folder / "pictures"
+        kept = _cache(folder, environment.of(storage.Settings).pictures_bytes, total)
+    return Pictures(settings, compress, fetcher, reader, kept)
+
+
+def _cache(folder: Path, most_bytes: int, total: Total | None) -> ResultCache | None:
     if not most_bytes:
         return None
     try:
-        return ResultCache(folder / "cache", most_bytes, total)
+        return ResultCache(folder, most_bytes, total)
     except OSError as error:
         _log.warning("results are not cached: %s can't be written to (%s)", folder, error.strerror)
         return None

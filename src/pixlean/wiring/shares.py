@@ -33,6 +33,7 @@ class Shares:
     budget: pool.Budget | None = None
     cache_total: cache.Total | None = None
     stored_total: cache.Total | None = None
+    pictures_total: cache.Total | None = None
     twins: compress.Twins | None = None
     tally: Window | None = None
 
@@ -52,6 +53,7 @@ def open_shares(environment: Environment, seat: Seat | None) -> Iterator[Shares]
                 processes=seat.board.rows, is_first=seat.row == 0,
                 places=supply.BoardPlaces(seat), budget=supply.BoardBudget(seat, settings.memory_budget_bytes),
                 cache_total=supply.BoardTotal(seat), stored_total=supply.BoardTotal(seat, Cell.STORED_BYTES),
+                pictures_total=supply.BoardTotal(seat, Cell.PICTURES_BYTES),
                 twins=twins.BoardTwins(seat), tally=tally,
             )  # fmt: skip
     finally:

@@ -1,0 +1,110 @@
+"""From a URL and its headers to our words; the quirks of the API end here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+
+from pixlean.domain.delivery import normal_path
+from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest, NotThere, SourceFailed
+from pixlean.domain.formats import Format
+from pixlean.domain.place import Address, Place, Shelf
+from pixlean.domain.recipe import Keep, Recipe
+from pixlean.outbound.guard import begins_with
+from pixlean.web.dialects.imgproxy.grammar import taken_apart
+from pixlean.web.dialects.imgproxy.options import read
+from pixlean.web.dialects.imgproxy.settings import Settings
+from pixlean.web.dialects.imgproxy.wanted import Wanted, recipe_of
+from pixlean.web.negotiate import OUTPUTS, names
+
+# What comes out where nobody names a format: the source's own, if it is one of these.
+_PREFERRED = (Format.JPEG, Format.PNG, Format.GIF, Format.SVG)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One picture that a URL asks for; ``varies`` where its format depends on ``Accept``."""
+
+    place: Place | Address
+    recipe: Recipe
+    varies: bool
+    wanted: Wanted
+
+
+def read_url(request: Request, settings: Settings) -> Asked:
+    """What is asked for by a URL. Raises ``AccessDenied``, ``NotThere``, ``InvalidRequest`` and ``SourceFailed``."""
+    sent: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    path = sent.partition(b"?")[0].decode("latin-1").removeprefix(settings.prefix)
+    signature, slash, rest = path.removeprefix("/").partition("/")
+    if not slash:
+        raise NotThere("the URL has no signature")
+    _check(signature, f"/{rest}", settings)
+    parts = taken_apart(rest, settings.presets.rows, only_presets=settings.only_presets)
+    wanted = read(parts.options)
+    named = parts.extension or wanted.format
+    outputs, varies = _outputs(named, request.headers.get("accept", ""), settings)
+    usual = Recipe(
+        quality=settings.quality,
+        strip_metadata=settings.strips,
+        keep=(Keep.COPYRIGHT,) if settings.keeps_copyright else (),
+        stay=outputs == _PREFERRED,
+    )
+    return Asked(
+        place=_place(parts.source, settings),
+        recipe=recipe_of(wanted, outputs, usual, settings.qualities.rows),
+        varies=varies,
+        wanted=wanted,
+    )
+
+
+def _check(signature: str, path: str, settings: Settings) -> None:
+    signatures = settings.signatures
+    if signatures is None or signature in settings.trusted:
+        return
+    if settings.salts and len(settings.salts) != len(settings.keys):
+        raise AccessDenied("there are not as many salts as keys", code=ErrorCode.BAD_SIGNATURE)
+    signatures.check(signature, path)
+
+
+def _outputs(asked: str, accept: str, settings: Settings) -> tuple[tuple[Format, ...], bool]:
+    """The formats that may come out, and whether ``Accept`` had a say."""
+    detects = (
+        (Format.AVIF, settings.auto_avif, settings.enforces_avif),
+        (Format.WEBP, settings.auto_webp, settings.enforces_webp),
+    )
+    varies = any(enforces or (auto and not asked) for _, auto, enforces in detects)
+    for form, auto, enforces in detects:
+        if names(accept, form) and (enforces or (auto and not asked)):
+            return (form,), True
+    if not asked:
+        return _PREFERRED, varies
+    name = "jpeg" if asked == "jpg" else asked
+    if name not in OUTPUTS:
+        raise InvalidRequest(f"'{asked[:20]}' is not written here")
+    return (Format(name),), varies
+
+
+def _place(source: str, settings: Settings) -> Place | Address:
+    text = settings.base_url + source
+    scheme, _, rest = text.partition("://")
+    if settings.allowed and not begins_with(text, settings.allowed):
+        raise SourceFailed("the source is not among those that are allowed", code=ErrorCode.SOURCE_BLOCKED)
+    if scheme == "local" and settings.folder:
+        return Place(shelf=Shelf(name="local", url=f"file:{settings.folder}/"), path=_path(rest))
+    if (scheme == "s3" and settings.uses_s3) or (scheme == "gs" and settings.uses_gcs):
+        bucket, _, key = rest.partition("/")
+        return Place(shelf=Shelf(name=scheme, url=f"{scheme}://{bucket}/"), path=_path(key))
+    if scheme not in ("http", "https") or not urlsplit(text).hostname:
+        raise SourceFailed("no source of this kind is read here", code=ErrorCode.SOURCE_BLOCKED)
+    if not settings.allowed and settings.signatures is None:
+        raise SourceFailed("without a key only allowed sources are read", code=ErrorCode.SOURCE_BLOCKED)
+    return Address(url=text, within=settings.allowed)
+
+
+def _path(text: str) -> str:
+    try:
+        return normal_path(text.partition("?")[0], "source")
+    except InvalidRequest as error:
+        raise SourceFailed(error.message, code=ErrorCode.SOURCE_BLOCKED) from error

@@ -1,0 +1,87 @@
+"""The endpoint: read, ask, show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pixlean.domain.errors import PixleanError
+from pixlean.domain.formats import FORMATS
+from pixlean.domain.lifetime import Lifetime
+from pixlean.domain.limits import Limits
+from pixlean.domain.place import Place
+from pixlean.service.pictures import Shown, Wish
+from pixlean.web.admission import enter
+from pixlean.web.answers import attachment, file_ending
+from pixlean.web.contract import account, services
+from pixlean.web.dialects.imgproxy.errors import show_error
+from pixlean.web.dialects.imgproxy.read import Asked, read_url
+from pixlean.web.dialects.imgproxy.settings import Settings
+from pixlean.web.download import is_known, show_part
+
+NAME = "imgproxy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """The endpoint, with what the operator decided."""
+
+    settings: Settings
+
+    async def picture(self, request: Request) -> Response:
+        """``GET /{signature}/{options}/{source}``."""
+        enter(request, NAME)
+        house, settings = services(request), self.settings
+        lifetime = None if settings.passes_cache_control else Lifetime(seconds=settings.ttl_seconds)
+        try:
+            asked = read_url(request, settings)
+            shown = await house.pictures(
+                Wish(
+                    place=asked.place,
+                    recipe=asked.recipe,
+                    lifetime=lifetime,
+                    limits=Limits.of_pixels(int(1e6 * settings.max_megapixels)),
+                    most_bytes=settings.max_file_bytes or None,
+                )
+            )
+        except PixleanError as error:
+            account(request).error = str(error.code)
+            return show_error(error)
+        noted = account(request)
+        noted.format, noted.bytes_out = str(shown.format), len(shown.data)
+        return self._show(request, asked, shown)
+
+    def _show(self, request: Request, asked: Asked, shown: Shown) -> Response:
+        headers = {"ETag": shown.etag, "Cache-Control": shown.lifetime.text}
+        if asked.varies:
+            headers["Vary"] = "Accept"
+        if is_known(request, shown.etag):
+            return Response(status_code=304, headers=headers)
+        path = asked.place.path if isinstance(asked.place, Place) else urlsplit(asked.place.url).path
+        name = asked.wanted.file_name or PurePosixPath(path).stem or "image"
+        disposition = attachment(name, file_ending(shown.format))
+        if not asked.wanted.attaches:
+            disposition = disposition.replace("attachment", "inline", 1)
+        headers["Content-Disposition"] = disposition
+        return show_part(request, shown.data, FORMATS[shown.format].media_type, headers)
+
+
+async def health(_request: Request) -> Response:
+    """``GET /health`` below a path of its own."""
+    return Response("imgproxy is running", media_type="text/plain")
+
+
+def routes(settings: Settings) -> tuple[Route, ...]:
+    """All endpoints; none where nothing is set up. At the root they come after those of all other APIs."""
+    if not settings.is_on:
+        return ()
+    picture = Route(
+        f"{settings.prefix}/{{signature}}/{{rest:path}}", Endpoint(settings=settings).picture, methods=["GET"]
+    )
+    own = (Route(f"{settings.prefix}/health", health, methods=["GET"]),) if settings.prefix else ()
+    return (*own, picture)
