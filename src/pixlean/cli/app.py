@@ -7,6 +7,7 @@ import sys
 from cyclopts import App, CycloptsError, Parameter
 
 from pixlean.cli import (
+    bulk,
     compare,
     completion,
     config,
@@ -45,10 +46,9 @@ app = App(
     default_parameter=Parameter(negative=()),
 )
 for command in (
-    optimize.optimize, convert.convert, resize.resize, srcset.srcset, estimate.estimate, info.info, compare.compare,
-    score.score, serve.serve, worker.worker, sign.sign, warm.warm, keys.keys, webhooks.webhooks, usage.usage,
-    doctor.doctor, health.health,
-    config.config, completion.completion_of(app),
+    optimize.optimize, convert.convert, resize.resize, srcset.srcset, bulk.batch, estimate.estimate, info.info,
+    compare.compare, score.score, serve.serve, worker.worker, sign.sign, warm.warm, keys.keys, webhooks.webhooks,
+    usage.usage, doctor.doctor, health.health, config.config, completion.completion_of(app),
 ):  # fmt: skip
     app.command(command)
 with_examples(app)

@@ -29,6 +29,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pixlean resize face.jpg --width 256 --height 256 --fit cover",
     ),
     "srcset": ("pixlean srcset photo.jpg --widths 400,800,1600 --formats avif,webp,jpeg --out web/",),
+    "batch": (
+        "pixlean batch s3://photos/originals s3://photos/web --format webp --width 1600 --resume",
+        "pixlean batch /srv/pictures /srv/smaller --dry-run",
+        "pixlean batch gs://photos gs://smaller --shard 2/4",
+    ),
     "estimate": ("pixlean estimate photos/ -q 60", "pixlean estimate photo.png --json"),
     "info": ("pixlean info photo.jpg", "pixlean info *.png --json"),
     "compare": ("pixlean compare photo.jpg --min-score 85",),
