@@ -74,7 +74,12 @@ async def _asked(files: list[Path]) -> list[_Answer]:
 
 
 def _plain(facts: Facts) -> dict[str, object]:
-    return {**asdict(facts), "format": str(facts.format), "metadata": list(facts.metadata)}
+    return {
+        **asdict(facts),
+        "format": str(facts.format),
+        "metadata": list(facts.metadata),
+        "palette": list(facts.palette),
+    }
 
 
 def _lines(facts: Facts) -> list[tuple[str, str]]:
@@ -99,4 +104,10 @@ def _lines(facts: Facts) -> list[tuple[str, str]]:
         lines.append(("animation", f"{facts.frames} frames, {facts.duration_ms / 1000:.2f} s, {loops}"))
     if facts.pages > 1:
         lines.append(("pages", str(facts.pages)))
-    return [*lines, ("colour", facts.dominant_colour), ("thumbhash", facts.thumbhash), ("lqip", facts.lqip)]
+    return [
+        *lines,
+        ("colours", " ".join(facts.palette)),
+        ("thumbhash", facts.thumbhash),
+        ("blurhash", facts.blurhash),
+        ("lqip", facts.lqip),
+    ]

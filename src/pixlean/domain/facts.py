@@ -12,8 +12,9 @@ class Facts:
     """``width_px`` and ``height_px`` are upright. ``quality`` is the encoder's, where the file tells it.
 
     ``profile`` is the colour profile's own name, empty without one. ``metadata`` names the kinds that are there.
-    ``dominant_colour`` is ``#rrggbb``. ``thumbhash`` is a blurred picture in some 25 bytes (base64), ``lqip`` a tiny
-    WebP as a data URL: both are for pages to show until the picture is loaded.
+    ``palette`` are its main colours as ``#rrggbb``, six at most, the first of which is the ``dominant_colour``.
+    ``thumbhash`` (some 25 bytes in base64) and ``blurhash`` are blurred pictures, ``lqip`` is a tiny WebP as a data
+    URL: all three are for pages to show until the picture is loaded.
     """
 
     format: Format
@@ -35,5 +36,7 @@ class Facts:
     chroma_subsampling: str | None
     progressive: bool
     dominant_colour: str
+    palette: tuple[str, ...]
+    blurhash: str
     thumbhash: str
     lqip: str

@@ -16,6 +16,7 @@ from pixlean.domain.recipe import Recipe
 from pixlean.engine.compress import compress_source
 from pixlean.engine.probe import open_source
 from pixlean.engine.registry import writes_of
+from pixlean.imaging.blurhash import blurhash
 from pixlean.imaging.contract import Source
 from pixlean.imaging.pixels import Array
 from pixlean.imaging.thumbhash import thumbhash
@@ -25,7 +26,7 @@ _TINY = next(name for name, row in FORMATS.items() if row.audience is Audience.M
 # ThumbHash asks for at most 100 pixels a side; a placeholder of 16 is some hundred bytes.
 _HASHED_PX, _PLACEHOLDER_PX, _PLACEHOLDER_QUALITY = 100, 16, 40
 # Colours are counted in cubes of this many levels.
-_CUBE = 32
+_CUBE, _MOST_COLOURS = 32, 6
 
 
 def inspect(data: bytes, limits: Limits | None = None) -> Facts:
@@ -40,6 +41,7 @@ def inspect_source(source: Source, deadline: Deadline) -> Facts:
     small = _small(source, _exact_format(), _HASHED_PX, deadline)
     with Image.open(io.BytesIO(small)) as image:
         pixels = np.asarray(image.convert("RGBA"))
+    colours = _colours(pixels)
     tiny = _small(source, _TINY, _PLACEHOLDER_PX, deadline)
     return Facts(
         format=info.format,
@@ -60,7 +62,9 @@ def inspect_source(source: Source, deadline: Deadline) -> Facts:
         quality=info.quality,
         chroma_subsampling=info.chroma_subsampling,
         progressive=info.progressive,
-        dominant_colour=_dominant(pixels),
+        dominant_colour=colours[0],
+        palette=colours,
+        blurhash=blurhash(pixels),
         thumbhash=base64.b64encode(thumbhash(pixels)).decode(),
         lqip=f"data:{FORMATS[_TINY].media_type};base64,{base64.b64encode(tiny).decode()}",
     )
@@ -90,16 +94,17 @@ def _exact_format() -> Format:
     )  # fmt: skip
 
 
-def _dominant(pixels: Array) -> str:
-    """The mean of the largest group of like colours, of the pixels that can be seen."""
+def _colours(pixels: Array) -> tuple[str, ...]:
+    """The means of the largest groups of like colours, of the pixels that can be seen; the largest first."""
     seen = pixels[pixels[..., 3] > 127][:, :3].astype(np.int64)
     if not len(seen):
-        return "#000000"
+        return ("#000000",)
     cubes = seen // _CUBE
     number = cubes @ np.array([1 << 16, 1 << 8, 1])
     names, counts = np.unique(number, return_counts=True)
-    red, green, blue = seen[number == names[counts.argmax()]].mean(axis=0).round().astype(int)
-    return f"#{red:02x}{green:02x}{blue:02x}"
+    largest = names[np.argsort(-counts, kind="stable")][:_MOST_COLOURS]
+    means = (seen[number == name].mean(axis=0).round().astype(int) for name in largest)
+    return tuple(f"#{red:02x}{green:02x}{blue:02x}" for red, green, blue in means)
 
 
 def _profile_name(icc: bytes | None) -> str:

@@ -26,6 +26,8 @@ _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u
 _COLOUR = re.compile("#[0-9a-f]{6}", re.ASCII)
 _BASE64 = re.compile("[A-Za-z0-9+/]{0,400}={0,2}", re.ASCII)
 _DATA_URL = re.compile("(data:image/webp;base64,[A-Za-z0-9+/]{0,8000}={0,2})?", re.ASCII)
+_BLURHASH = re.compile(r"[0-9A-Za-z#$%*+,.:;=?@\[\]^_{|}~-]{6,40}", re.ASCII)
+_MOST_COLOURS = 16
 _MOST_PX = 1 << 30
 _MOST_TEXT = 500
 # What a child may find wrong; all else is not its business. "retry_after" and the like would become headers.
@@ -77,6 +79,9 @@ def are_sane_facts(facts: Facts) -> bool:
         and not _UNPRINTABLE.search(facts.profile)
         and len(facts.profile) <= _MOST_TEXT
         and _COLOUR.fullmatch(facts.dominant_colour) is not None
+        and len(facts.palette) <= _MOST_COLOURS
+        and all(_COLOUR.fullmatch(colour) for colour in facts.palette)
+        and _BLURHASH.fullmatch(facts.blurhash) is not None
         and _BASE64.fullmatch(facts.thumbhash) is not None
         and _DATA_URL.fullmatch(facts.lqip) is not None
     )

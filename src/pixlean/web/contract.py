@@ -20,6 +20,7 @@ from pixlean.service.compress import Compress
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
 from pixlean.service.gate import Gate
+from pixlean.service.look import Look
 from pixlean.service.outputs import Outputs
 from pixlean.service.pictures import Pictures
 from pixlean.service.results import Results
@@ -51,6 +52,7 @@ class Services:
     database: Database
     compress: Compress
     estimate: EstimateSavings
+    look: Look
     deliver: Deliver
     outputs: Outputs
     public_fetcher: Fetcher

@@ -19,6 +19,7 @@ from pixlean.sandbox.pool import Pool
 from pixlean.service.backlog import Backlog
 from pixlean.service.deliver import Deliver
 from pixlean.service.estimate import EstimateSavings
+from pixlean.service.look import Look
 from pixlean.service.outputs import Outputs
 from pixlean.share.board import Cell, Seat
 from pixlean.share.exchange import Exchange
@@ -60,6 +61,7 @@ def build(
                 environment, serves_jobs=serves_jobs, seat=seat, budget=budget, ending=ending
             ) as rooms:
                 backlog = Backlog(rooms.accounts.jobs)
+                estimate = EstimateSavings(rooms.workshop, rooms.compress)
                 metrics.watch(_readings(rooms, backlog, budget))
                 services = Services(
                     settings=settings,
@@ -70,7 +72,8 @@ def build(
                     ledger=rooms.accounts.ledger,
                     database=rooms.accounts.database,
                     compress=rooms.compress,
-                    estimate=EstimateSavings(rooms.workshop, rooms.compress),
+                    estimate=estimate,
+                    look=Look(rooms.workshop, estimate),
                     deliver=Deliver(objects.ObjectStores(environment.of(storage.Settings).objects())),
                     outputs=Outputs(rooms.compress, rooms.public_fetcher, rooms.blobs),
                     public_fetcher=rooms.public_fetcher,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from pixlean.domain.delivery import Provider
+from pixlean.domain.facts import Facts
 from pixlean.domain.formats import FORMATS
 from pixlean.web.negotiate import OUTPUTS
 
@@ -121,6 +123,17 @@ def _multipart(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 _OPTIONS = {"type": "string", "description": 'JSON: {"optimization": {...}, "storage": {...}, "report": false}'}
+_FACTS: dict[str, Any] = {
+    "type": "object",
+    "required": [*(field.name for field in fields(Facts)), "estimate"],
+    "properties": {
+        "palette": {"type": "array", "items": {"type": "string"}},
+        "blurhash": {"type": "string"},
+        "thumbhash": {"type": "string", "description": "Base64."},
+        "lqip": {"type": "string", "description": "A tiny picture as a data URL."},
+    },
+}
+
 PATHS: dict[str, dict[str, Any]] = {
     "/optimize": {
         "post": {
@@ -191,6 +204,23 @@ PATHS: dict[str, dict[str, Any]] = {
             "responses": {
                 "200": {"description": "The estimate.", "content": {"application/json": {"schema": _ESTIMATE}}}
             },
+        }
+    },
+    "/info": {
+        "post": {
+            "summary": "Say what a picture is.",
+            "x-works": True,
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "multipart/form-data": _multipart({}),
+                    "application/json": {
+                        "schema": {"type": "object", "required": ["url"], "properties": {"url": _URL}},
+                        "example": {"url": "https://example.com/photo.png"},
+                    },
+                },
+            },
+            "responses": {"200": {"description": "The facts.", "content": {"application/json": {"schema": _FACTS}}}},
         }
     },
     **{

@@ -104,6 +104,25 @@ async def read_estimate(request: Request, settings: Settings) -> AsyncIterator[E
         yield EstimateRequest(origin=upload, recipe=recipe, alternatives=others, unread=unread)
 
 
+@dataclass(frozen=True, kw_only=True)
+class InfoRequest:
+    """One ``POST /info``; ``unread`` as above."""
+
+    origin: Origin
+    unread: tuple[str, ...] = ()
+
+
+@contextlib.asynccontextmanager
+async def read_info(request: Request, settings: Settings) -> AsyncIterator[InfoRequest]:
+    """A multipart upload or a JSON body with a URL. Raises as ``read_optimize`` does."""
+    if _is_json(request):
+        body = await read_json(request, settings)
+        yield InfoRequest(origin=Link(_url(body, "url")), unread=warn.in_object(body, ("url",)))
+        return
+    async with read_form(request, settings) as form:
+        yield InfoRequest(origin=_upload(form), unread=warn.in_info_form(form.fields))
+
+
 def _is_json(request: Request) -> bool:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":

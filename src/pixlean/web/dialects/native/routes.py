@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,12 +16,13 @@ from pixlean.domain.formats import FORMATS
 from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
 from pixlean.service.estimate import Estimated
+from pixlean.service.look import Looked
 from pixlean.web.admission import admit, identify
 from pixlean.web.answers import note, unless_gone
 from pixlean.web.callers import bearer_key
 from pixlean.web.contract import Services, account, services
 from pixlean.web.dialects.native.errors import rate_headers
-from pixlean.web.dialects.native.read import OptimizeRequest, read_estimate, read_optimize
+from pixlean.web.dialects.native.read import OptimizeRequest, read_estimate, read_info, read_optimize
 from pixlean.web.dialects.native.report import told
 from pixlean.web.dialects.native.warn import HEADER, as_header
 
@@ -76,6 +77,19 @@ async def estimate(request: Request) -> Response:
     noted, forecast = account(request), estimated.estimate
     noted.format, noted.method, noted.seconds = str(forecast.format), str(forecast.strategy), estimated.seconds
     response = _show_estimate(estimated, alternatives=asked.alternatives)
+    response.headers.update(as_header(asked.unread))
+    return _with_standing(response, standing)
+
+
+async def info(request: Request) -> Response:
+    """``POST /info``."""
+    house = services(request)
+    standing = await admit(request, await identify(request, NAME, bearer_key(request)))
+    async with read_info(request, house.settings) as asked:
+        looked = await unless_gone(request, house.look(asked.origin, house.settings.default_recipe))
+    noted = account(request)
+    noted.format, noted.seconds = str(looked.facts.format), looked.seconds
+    response = _show_info(looked)
     response.headers.update(as_header(asked.unread))
     return _with_standing(response, standing)
 
@@ -161,6 +175,19 @@ def _show_estimate(estimated: Estimated, *, alternatives: bool) -> Response:
     )
 
 
+def _show_info(looked: Looked) -> Response:
+    facts, forecast = looked.facts, looked.estimate
+    estimate = {
+        "estimated_optimized_size": forecast.optimized_bytes,
+        "estimated_reduction_percent": round(forecast.reduction_percent, 1),
+        "confidence": str(forecast.confidence),
+    }
+    return JSONResponse(
+        {**asdict(facts), "estimate": estimate},
+        headers={"Server-Timing": _timing(looked.seconds), "Cache-Control": "no-store"},
+    )
+
+
 def _show_alternative(alternative: Alternative) -> dict[str, object]:
     return {"format": str(alternative.format), "estimated_optimized_size": alternative.size_bytes}
 
@@ -191,4 +218,5 @@ ROUTES = (
     Route("/", root, methods=["GET"]),
     Route("/optimize", optimize, methods=["POST"]),
     Route("/estimate", estimate, methods=["POST"]),
+    Route("/info", info, methods=["POST"]),
 )

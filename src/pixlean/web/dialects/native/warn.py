@@ -28,6 +28,11 @@ def in_estimate_form(fields: Mapping[str, str]) -> tuple[str, ...]:
     return _unread(fields, ("options", "preset", "url", "alternatives"), homes)
 
 
+def in_info_form(fields: Mapping[str, str]) -> tuple[str, ...]:
+    """Of the text fields of ``/info``, which takes none."""
+    return _unread(fields, ("url",), {})
+
+
 def in_object(body: Mapping[str, Any], known: Collection[str]) -> tuple[str, ...]:
     """Of a JSON object that has ``optimization`` and perhaps ``storage`` in it, and of these two."""
     homes = dict.fromkeys(OPTIMIZATION, "'optimization'")
