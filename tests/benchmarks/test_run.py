@@ -13,6 +13,8 @@ from benchmarks.synthetic import make_corpus
 
 from benchmarks import document, peers, run
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_made_up_corpus_has_every_format_and_is_the_same_each_time(corpus: Path, tmp_path: Path) -> None:
     again = make_corpus(tmp_path / "again")

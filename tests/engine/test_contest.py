@@ -28,6 +28,7 @@ def encoded(outcome: pixlean.Outcome) -> list[str]:
     return [each.method for each in outcome.report.attempts if each.size_bytes is not None]
 
 
+@pytest.mark.slow
 def test_a_format_that_loses_on_a_part_of_a_large_picture_does_not_encode_all_of_it() -> None:
     data = saved(large(), "JPEG", quality=95)
     outcome = compress(data, BOTH)

@@ -57,6 +57,7 @@ def large(name: str) -> bytes:
     return saved(image, name.upper(), **options[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["jpeg", "webp", "png", "avif", "tiff", "bmp"])
 def test_large_pictures_are_estimated_close_to_what_optimizing_gives(server: Server, name: str) -> None:
     data = large(name)

@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
@@ -59,11 +59,27 @@ class Head:
     is_whole: bool
 
 
-class Fetcher:
-    """The one fetcher of a server process; use it as an async context manager."""
+class Elsewhere(Protocol):
+    """Who reads URLs that are not of the web."""
 
-    def __init__(self, settings: Settings, budget: ByteBudget | None = None) -> None:
+    def takes(self, url: str) -> bool:
+        """Whether a URL is one of these."""
+
+    async def fetch(self, url: str, into: MemoryFile, most_bytes: int) -> int:
+        """Fetch it into an empty file and return its size; raises what ``Fetcher.fetch`` raises."""
+
+
+class Fetcher:
+    """The one fetcher of a server process; use it as an async context manager.
+
+    What ``elsewhere`` takes is not fetched from the web.
+    """
+
+    def __init__(
+        self, settings: Settings, budget: ByteBudget | None = None, elsewhere: Elsewhere | None = None
+    ) -> None:
         self.settings = settings
+        self._elsewhere = elsewhere
         self._budget = budget
         self._slots = Turns(settings.slots, settings.slots_per_caller)
         self._by_host = Turns(settings.slots, settings.slots_per_host)
@@ -100,6 +116,9 @@ class Fetcher:
         part of a message.
         """
         most = min(most_bytes or self.settings.max_bytes, self.settings.max_bytes)
+        if self._elsewhere is not None and self._elsewhere.takes(text):
+            async with self._slots.turn(owner()):
+                return await self._elsewhere.fetch(text, into, most)
         fetched = await self._reach(text, lambda url: self._follow(url, into, headers or {}, most))
         return fetched.size_bytes
 
@@ -118,6 +137,9 @@ class Fetcher:
 
         An origin that knows no ranges is cut off there.
         """
+        if self._elsewhere is not None and self._elsewhere.takes(text):
+            size_bytes = await self.fetch(text, into)
+            return Head(total_bytes=size_bytes, is_whole=True)
         return await self._reach(text, lambda url: self._follow_head(url, into, most_bytes))
 
     def check_size(self, size_bytes: int) -> None:

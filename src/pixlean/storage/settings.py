@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pixlean.domain.settings import beginning, flag, listed, one_of, setting, text, web_address, whole
+from pixlean.domain.settings import Kind, beginning, flag, listed, one_of, setting, text, web_address, whole
 from pixlean.storage import blobs, buckets, objects
 
 _MB = 1 << 20
@@ -20,6 +21,13 @@ def _file(given: str) -> str:
 def _endpoint(given: str) -> str:
     # Google's own libraries take this variable without a scheme as well.
     return web_address(given if "://" in given else f"http://{given}")
+
+
+def _buckets(given: str) -> tuple[str, ...]:
+    urls = tuple(part.strip().rstrip("/") + "/" for part in given.split(",") if part.strip())
+    if not all(re.fullmatch(r"(?:s3|gs)://[a-z0-9][a-z0-9._-]+/(?:[^\s?#]+/)?", url) for url in urls):
+        raise ValueError("s3://bucket or gs://bucket/prefix, comma-separated")
+    return urls
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,11 @@ class Settings:
         "STORED_MAX_MB", "4096", whole(0, times=_MB), "outputs, inputs and results that are kept; 0 is no bound"
     )
     cache_bytes: int = setting("CACHE_MAX_MB", "256", whole(0, times=_MB), "results kept on disk; 0 is none")
+    readable_buckets: tuple[str, ...] = setting(
+        "SOURCE_ALLOWED_BUCKETS", "", Kind(read=_buckets),
+        "buckets that url may name with this server's credentials, as s3://bucket or gs://bucket/prefix, "
+        "comma-separated; empty is none",
+    )  # fmt: skip
     pictures_bytes: int = setting(
         "IMG_CACHE_MAX_MB", "1024", whole(0, times=_MB), "pictures by URL that are kept on disk; 0 is none"
     )

@@ -11,7 +11,8 @@ from typing import Any
 import obstore
 from obstore.exceptions import BaseError, NotFoundError
 
-from pixlean.domain.errors import ErrorCode, LimitExceeded, SourceFailed, SourceMissing
+from pixlean.domain.delivery import normal_path
+from pixlean.domain.errors import ErrorCode, InvalidRequest, LimitExceeded, SourceFailed, SourceMissing
 from pixlean.domain.memory import MemoryFile
 from pixlean.domain.place import Place, Shelf
 from pixlean.storage.buckets import Stores, opened
@@ -55,6 +56,33 @@ class ShelfReader:
             _check(into.size_bytes + len(chunk), most)
             into.append(bytes(chunk))
         return str(found.attributes.get("Cache-Control", ""))
+
+
+class BucketSources:
+    """Pictures by ``s3://bucket/key`` and ``gs://bucket/key``, of buckets that the operator allows to be read."""
+
+    def __init__(self, reader: ShelfReader, allowed: tuple[str, ...]) -> None:
+        self._reader = reader
+        self._shelves = tuple(Shelf(name="allowed", url=url) for url in allowed)
+
+    def takes(self, url: str) -> bool:
+        """Whether a URL is one of a bucket."""
+        return url.startswith(("s3://", "gs://"))
+
+    async def fetch(self, url: str, into: MemoryFile, most_bytes: int) -> int:
+        """Read an object into an empty file and return its size; raises what reading a shelf raises.
+
+        ``SourceFailed`` (``source_blocked``) where it lies in no bucket, or below no prefix, that is allowed.
+        """
+        for shelf in self._shelves:
+            if url.startswith(shelf.url):
+                try:
+                    path = normal_path(url.removeprefix(shelf.url), "url")
+                except InvalidRequest as error:
+                    raise SourceFailed(error.message, code=ErrorCode.SOURCE_BLOCKED) from error
+                await self._reader.read(Place(shelf=shelf, path=path), into, most_bytes)
+                return into.size_bytes
+        raise SourceFailed("this server does not read that bucket", code=ErrorCode.SOURCE_BLOCKED)
 
 
 def _read_file(folder: Path, path: str, into: MemoryFile, most: int) -> None:

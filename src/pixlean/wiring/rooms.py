@@ -38,7 +38,7 @@ from pixlean.state import settings as state
 from pixlean.storage import settings as storage
 from pixlean.storage.blobs import Blobs
 from pixlean.storage.cache import ResultCache, Total
-from pixlean.storage.shelves import ShelfReader
+from pixlean.storage.shelves import BucketSources, ShelfReader
 from pixlean.web import settings as web
 from pixlean.wiring.accounts import Accounts, open_accounts
 from pixlean.wiring.dialects import dialects
@@ -113,22 +113,22 @@ async def _open(
     entrance = gate.Gate(work.gate(caging.slots), shares.slots, shares.places)
     most_bytes = environment.of(web.Settings).max_file_bytes
     words = {dialect.name: dialect.webhooks for dialect in dialects(environment) if dialect.webhooks is not None}
+    stores, folder = environment.of(storage.Settings), environment.of(state.Settings).folder
+    reader = ShelfReader(stores.stores, most_bytes)
+    buckets = BucketSources(reader, stores.readable_buckets) if stores.readable_buckets else None
     try:
         async with (
-            Fetcher(paths.callers(most_bytes), budget) as fetcher,
-            Fetcher(paths.callers(most_bytes, any_scheme=True), budget) as public_fetcher,
+            Fetcher(paths.callers(most_bytes), budget, buckets) as fetcher,
+            Fetcher(paths.callers(most_bytes, any_scheme=True), budget, buckets) as public_fetcher,
             WebhookSender(paths.webhooks()) as sender,
         ):
             workshop = Workshop(
                 pool=pool, gate=entrance, fetcher=fetcher, slots=shares.slots,
                 limits=work.limits(),
             )  # fmt: skip
-            stores, folder = environment.of(storage.Settings), environment.of(state.Settings).folder
             cache = await asyncio.to_thread(_cache, folder / "cache", stores.cache_bytes, shares.cache_total)
             compress = Compress(workshop, cache, shares.twins)
-            pictures = await asyncio.to_thread(
-                _pictures, environment, compress, fetcher, ShelfReader(stores.stores, most_bytes), shares.pictures_total
-            )
+            pictures = await asyncio.to_thread(_pictures, environment, compress, fetcher, reader, shares.pictures_total)
             own = Blobs(stores.blobs(folder), shares.stored_total)
             jobs, queue = accounts.jobs, accounts.queue
             rooms = Rooms(
