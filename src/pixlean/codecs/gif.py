@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -127,20 +128,28 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
         loop_count=loop,
         # The block counts repetitions; without it the animation is shown once.
         plays=None if len(durations) < 2 else 1 if loop is None else loop + 1 if loop else 0,
-        has_alpha=transparent,
+        has_alpha=transparent or not _is_covered(blocks, width, height),
         metadata=frozenset(kinds),
         lossless=True,
     )
 
 
 def _canvas(data: bytes, blocks: list[_Block]) -> tuple[int, int]:
-    """Width and height: as the header says, or as large as the frames need."""
-    shown = [block.facts for block in blocks if block.kind == "image"]
+    """Width and height as browsers take them: as the header says, or as large as the first frame needs.
+
+    Frames that reach beyond it later are cut off there.
+    """
+    first = next((block.facts for block in blocks if block.kind == "image"), None)
+    if first is None:
+        raise BadImage("the GIF has no frame")
+    left, top, wide, high = first
     width, height = (int.from_bytes(data[at : at + 2], "little") for at in (6, 8))
-    return (
-        max((width, *(left + wide for left, _, wide, _ in shown))),
-        max((height, *(top + high for _, top, _, high in shown))),
-    )
+    return max(width, left + wide), max(height, top + high)
+
+
+def _is_covered(blocks: list[_Block], width: int, height: int) -> bool:
+    """Whether the first frame covers the canvas, so that nothing shines through."""
+    return next(block.facts for block in blocks if block.kind == "image") == (0, 0, width, height)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,29 +236,52 @@ def _lossy_with_libvips(recipe: Recipe) -> Iterator[Trial]:
 
 
 def _frames(data: bytes) -> Iterator[Array]:
-    """Every frame, composited to RGBA as a browser does."""
-    image = open_with_pillow(data, "GIF")
-    blocks = _blocks(data, Limits())[1]
+    """Every frame as a browser composes it, in RGBA: what no frame has covered is transparent, whatever the header's
+    background says.
+    """
+    start, blocks = _blocks(data, Limits())
     width, height = _canvas(data, blocks)
-    # Pillow also finds frames behind junk, where browsers stop.
-    for number in range(sum(block.kind == "image" for block in blocks)):
-        try:
-            image.seek(number)
-        except EOFError:
-            return
-        except Exception as error:
-            raise BadImage("the GIF has a frame that does not decode") from error
-        yield _on_canvas(np.asarray(load_pixels(image).convert("RGBA")), width, height)
+    canvas = np.zeros((height, width, 4), np.uint8)
+    control: tuple[int, ...] = ()
+    for block in blocks:
+        if block.kind == "control":
+            control = (*block.facts, data[block.start + 6])
+        if block.kind != "image":
+            continue
+        disposal = control[0] >> 2 & 7 if control else 0
+        before = canvas.copy() if disposal == _RESTORE else canvas
+        drawn = _drawn(data, start, block, control)
+        left, top = block.facts[:2]
+        place = canvas[top : top + drawn.shape[0], left : left + drawn.shape[1]]
+        drawn = drawn[: place.shape[0], : place.shape[1]]
+        np.copyto(place, drawn, where=drawn[..., 3:] != 0)
+        yield canvas.copy()
+        if disposal == _CLEAR:
+            place[:] = 0
+        canvas, control = before if disposal == _RESTORE else canvas, ()
 
 
-def _on_canvas(frame: Array, width: int, height: int) -> Array:
-    """Early frames of some GIFs are smaller than the canvas that later ones need."""
-    if frame.shape[:2] == (height, width):
-        return frame
-    canvas = np.zeros((height, width, 4), frame.dtype)
-    rows, columns = min(height, frame.shape[0]), min(width, frame.shape[1])
-    canvas[:rows, :columns] = frame[:rows, :columns]
-    return canvas
+# What becomes of a frame once its time is over (GIF89a, 23, disposal method); browsers clear to transparent.
+_CLEAR, _RESTORE = 2, 3
+
+
+def _drawn(data: bytes, start: int, block: _Block, control: tuple[int, ...]) -> Array:
+    """One frame's own rectangle in RGBA: a file of it alone, on a screen of its size."""
+    wide, high = block.facts[2:]
+    body = data[block.start : block.end]
+    alone = b"".join((data[:6], struct.pack("<HH", wide, high), data[10:start], b"\x2c\0\0\0\0", body[5:], b";"))
+    image = load_pixels(open_with_pillow(alone, "GIF"))
+    levels = np.asarray(image if image.mode == "P" else image.convert("P") if image.mode != "L" else image)
+    colours = np.zeros((256, 4), np.uint8)
+    colours[:, 3] = 255
+    palette = image.getpalette() if image.mode == "P" else None
+    grey = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, axis=1)
+    listed = grey if palette is None else np.array(palette, np.uint8).reshape(-1, 3)
+    colours[: len(listed), :3] = listed
+    if control and control[0] & 1:
+        colours[control[2]] = 0
+    made: Array = colours[levels]
+    return made
 
 
 def _stripped(source: Source, recipe: Recipe) -> bytes:

@@ -78,6 +78,8 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
             area += width * height
         elif kind == b"IDAT":
             idat += len(body)
+        elif idat and kind in COLOUR | {b"iCCP"}:
+            continue  # too late: decoders pass over colours that are told behind the pixels
         elif kind == b"pHYs":
             density = density_of(body)
         elif kind == b"tRNS":

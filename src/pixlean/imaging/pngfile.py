@@ -81,13 +81,16 @@ def read_icc(body: bytes, limits: Limits) -> bytes | None:
 def selected_chunks(data: bytes, info: ImageInfo, recipe: Recipe) -> bytes:
     """The PNG with the chunks that must travel: picture and colour always, the rest unless stripped.
 
-    Where a profile outranked gAMA and cHRM and goes, they go with it: they would count then.
+    Where a profile outranked gAMA and cHRM and goes, they go with it: they would count then. Colours that are told
+    behind the pixels, where they do not count, would count once a packer has moved them.
     """
     out = bytearray(SIGNATURE)
     profile = icc_to_keep(info.icc, strip_metadata=recipe.strip_metadata)
     outranked = not profile and info.icc is not None
+    has_pixels = False
     for kind, body in chunks_of(data, Limits()):
-        if outranked and kind in (b"gAMA", b"cHRM"):
+        has_pixels |= kind == b"IDAT"
+        if (outranked and kind in (b"gAMA", b"cHRM")) or (has_pixels and kind in COLOUR | {b"iCCP"}):
             continue
         if kind in PICTURE | COLOUR | LAYOUT or (kind == b"sBIT"):
             out += chunk(kind, body)
