@@ -281,6 +281,18 @@ def test_the_original_goes_out_without_its_metadata_where_the_time_is_over(
         late.stop()
 
 
+def test_no_original_goes_out_where_only_what_was_signed_may_be_seen(settings: dict[str, str], folder: Path) -> None:
+    words = {**settings, "IMG_ORIGINALS": "false", "IMGPROXY_LOCAL_FILESYSTEM_ROOT": str(folder)}
+    late = Server(**words, IMG_TIMEOUT="0.001")
+    try:
+        answer = get(late, signed("/w=100,f=avif/shop/cat.jpg"))
+        assert answer.status_code == 504 and answer.json()["error"] == "timeout"
+        other = get(late, "/insecure/w:100/plain/local:///below/flat.png@avif")
+        assert other.status_code == 503 and other.text.startswith("Timeout")
+    finally:
+        late.stop()
+
+
 def test_what_is_older_than_its_time_is_shown_while_a_new_one_is_made(settings: dict[str, str]) -> None:
     files = dict(FILES)
     origin = Origin(files)

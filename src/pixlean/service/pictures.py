@@ -55,18 +55,22 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
-    """A picture, and how it is wanted; what is ``None`` is decided by the server."""
+    """A picture, and how it is wanted; what is ``None`` is decided by the server.
+
+    ``may_be_original`` where the source may go out in its full size when the result can't be made in time.
+    """
 
     place: Place | Address
     recipe: Recipe
     lifetime: Lifetime | None = None
     limits: Limits | None = None
     most_bytes: int | None = None
+    may_be_original: bool = False
 
     @property
     def key(self) -> str:
         """What tells its answer from all others; how long that lives is decided when it is made."""
-        asked = (self.place, self.recipe, self.limits, VERSION)
+        asked = (self.place, self.recipe, self.limits, self.may_be_original, VERSION)
         return hashlib.blake2b(msgspec.json.encode(asked), digest_size=32).hexdigest()
 
 
@@ -191,7 +195,7 @@ class Pictures:
             try:
                 compressed = await self._compress(Upload(file), wish.recipe, terms)
             except (Unavailable, EngineFailed) as error:
-                original = await asyncio.to_thread(_original, file, error) if _may_go_out(wish.recipe, error) else None
+                original = await asyncio.to_thread(_original, file, error) if _may_go_out(wish, error) else None
                 if original is None:
                     raise
                 return original
@@ -258,10 +262,11 @@ class Pictures:
             self._at_hand_bytes -= len(before.data)
 
 
-def _may_go_out(recipe: Recipe, error: PixleanError) -> bool:
+def _may_go_out(wish: Wish, error: PixleanError) -> bool:
     """Whether the original may stand for the result: other edits than a resize may hide what it shows."""
     late = error.code in (ErrorCode.OVERLOADED, ErrorCode.TIMEOUT)
-    return late and recipe.edits == Edits(resize=recipe.edits.resize)
+    edits = wish.recipe.edits
+    return wish.may_be_original and late and edits == Edits(resize=edits.resize)
 
 
 def _original(file: MemoryFile, error: PixleanError) -> Shown | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from obstore.store import from_url
 
-_RETRIES = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
+_RETRIES: dict[str, Any] = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +20,8 @@ class Stores:
     timeout_seconds: float = 30.0
 
 
-def opened(url: str, stores: Stores) -> Any:
-    """The store at ``s3://bucket/prefix`` or ``gs://bucket/prefix``, with this server's credentials."""
+def opened(url: str, stores: Stores, retries: dict[str, Any] = _RETRIES) -> Any:
+    """The store at ``s3://bucket/prefix`` or the like, with this server's credentials; ``retries`` are obstore's."""
     options: dict[str, Any] = {"timeout": timedelta(seconds=stores.timeout_seconds)}
     more: dict[str, Any] = {}
     if url.startswith("s3://") and stores.s3_endpoint:
@@ -30,4 +30,4 @@ def opened(url: str, stores: Stores) -> Any:
     if url.startswith("gs://") and stores.gcs_emulator:
         options["allow_http"] = True
         more = {"config": {"base_url": stores.gcs_emulator, "bearer_token": "emulator"}}
-    return from_url(url, client_options=options, retry_config=_RETRIES, **more)  # type: ignore[call-overload]
+    return from_url(url, client_options=options, retry_config=retries, **more)  # type: ignore[call-overload]

@@ -12,12 +12,13 @@ from typing import Any
 
 import obstore
 from obstore.exceptions import BaseError, NotFoundError, PermissionDeniedError, UnauthenticatedError
-from obstore.store import LocalStore, from_url
+from obstore.store import LocalStore
 
 from pixlean.domain.errors import DeliveryFailed, ErrorCode, SourceFailed, SourceMissing
+from pixlean.storage.buckets import Stores, opened
 
 # A store that throttles is waited for: each retry waits twice as long as the one before.
-_RETRIES = {"max_retries": 10, "retry_timeout": timedelta(minutes=5)}
+_RETRIES: dict[str, Any] = {"max_retries": 10, "retry_timeout": timedelta(minutes=5)}
 _SECONDS = 300.0
 # What a store keeps with an object and a result keeps of its source; the type is the result's own.
 _KEPT = ("Cache-Control", "Content-Disposition", "Content-Language")
@@ -97,14 +98,9 @@ class Depot:
     def _open(self) -> Any:
         if self.is_folder:
             return LocalStore(self.place, mkdir=True)
-        more: dict[str, Any] = {}
-        if self.place.startswith("s3://") and self._s3_endpoint:
-            more = {
-                "endpoint": self._s3_endpoint, "virtual_hosted_style_request": False,
-                "client_options": {"allow_http": True},
-            }  # fmt: skip
+        stores = Stores(s3_endpoint=self._s3_endpoint, timeout_seconds=_SECONDS)
         try:
-            return from_url(self.place, retry_config=_RETRIES, **more)  # type: ignore[call-overload]
+            return opened(self.place, stores, _RETRIES)
         except (BaseError, ValueError) as error:
             raise SourceFailed(f"{self.place} is no place that can be opened", code=ErrorCode.SOURCE_FAILED) from error
 

@@ -50,7 +50,9 @@ class Endpoint:
                 house.picture_signatures, house.settings.default_quality,
             )  # fmt: skip
             place = house.pictures.place(asked.source, asked.path)
-            shown = await house.pictures(Wish(place=place, recipe=asked.recipe))
+            shown = await house.pictures(
+                Wish(place=place, recipe=asked.recipe, may_be_original=self.settings.shows_originals)
+            )
         except PixleanError as error:
             account(request).error = str(error.code)
             return self._failed(error)

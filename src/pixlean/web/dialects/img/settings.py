@@ -36,6 +36,11 @@ class Settings:
     )
     presets: Presets = setting("IMG_PRESETS", "", Kind(read=_presets), f"named options: {_FORM}")
     only_presets: bool = setting("IMG_ONLY_PRESETS", "false", flag(), "take presets by name and no other options")
+    shows_originals: bool = setting(
+        "IMG_ORIGINALS", "true", flag(),
+        "send the original, in its full size, where the queue is full or time is over; false where only what was "
+        "signed may be seen",
+    )  # fmt: skip
     client_hints: bool = setting(
         "IMG_CLIENT_HINTS", "false", flag(), "let the headers DPR, Width and Save-Data decide where options don't"
     )
