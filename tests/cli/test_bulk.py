@@ -132,6 +132,7 @@ def test_wrong_words_are_told_before_any_work(source: Path, tmp_path: Path, word
     assert "error: " in pixlean(str(source), str(tmp_path / "target"), *words, code=2)
 
 
+@pytest.mark.slow
 def test_killed_at_any_time_everything_is_there_in_the_end_and_once(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.mkdir()

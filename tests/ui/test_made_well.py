@@ -78,6 +78,9 @@ def test_the_page_is_never_wider_than_the_screen(visit: Visit, server: Server, p
 
 def test_all_can_be_done_by_keyboard(visit: Visit, server: Server, photo: Path) -> None:
     page = visit(server.url)
+    # Keys go to the page that is in front, and what it fetches at the start may still move the focus.
+    page.bring_to_front()
+    page.wait_for_load_state("networkidle")
 
     def to(name: str) -> None:
         held = (
