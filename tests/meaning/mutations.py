@@ -188,5 +188,5 @@ def _tiff(data: bytes, dice: random.Random) -> bytes:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "png": _png, "apng": _png, "jpeg": _jpeg, "gif": _gif, "webp": _webp, "bmp": _bmp, "tiff": _tiff,
+    "png": _png, "apng": _png, "jpeg": _jpeg, "gif": _gif, "webp": _webp, "awebp": _webp, "bmp": _bmp, "tiff": _tiff,
 }  # fmt: skip

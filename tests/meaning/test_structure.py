@@ -15,6 +15,7 @@ from PIL import Image
 
 import pixlean
 from meaning.mutations import mutated
+from meaning.webpfile import DISPOSED, frame, webp
 from pictures import animated, graphic, photo, saved, with_alpha
 from pixlean.domain.errors import PixleanError
 from pixlean.domain.formats import Format
@@ -86,6 +87,10 @@ def sources(name: str) -> list[bytes]:
         "webp": lambda: [
             saved(small, "WEBP", quality=80), saved(alpha, "WEBP", quality=80), saved(flat, "WEBP", lossless=True),
         ],
+        "awebp": lambda: [
+            animated("WEBP"), webp(64, 48, frame(8, 6, small.resize((40, 30))), frame(0, 0, small)),
+            webp(64, 48, frame(0, 0, small, DISPOSED), frame(8, 6, flat.resize((40, 30)))),
+        ],
         "bmp": lambda: [saved(small, "BMP"), saved(palette, "BMP"), saved(flat.convert("1"), "BMP")],
     }[name]()  # fmt: skip
 
@@ -96,6 +101,7 @@ KINDS = {
     "jpeg": "image/jpeg",
     "gif": "image/gif",
     "webp": "image/webp",
+    "awebp": "image/webp",
     "bmp": "image/bmp",
 }
 WAYS: dict[str, dict[str, Any]] = {"smaller": {"quality": 60}, "png": {"quality": 90, "outputs": (Format.PNG,)}}

@@ -26,34 +26,25 @@ from pixlean.imaging.contract import Abilities, Codec, Knob, Make, Source, Trial
 from pixlean.imaging.eyes import vips_eyes
 from pixlean.imaging.metadata import is_only_orientation, metadata_by_pillow, orientation_exif, read_exif
 from pixlean.imaging.pixels import Array, Picture, is_opaque, load_pixels, open_with_pillow
+from pixlean.imaging.riff import (
+    ALPHA,
+    ANIMATION,
+    EXIF,
+    ICC,
+    XMP,
+    chunk,
+    chunks,
+    frame_area_px,
+    frame_duration_ms,
+    riff,
+    said_to_have_alpha,
+    shows_through,
+)
 from pixlean.imaging.sampling import tile_score, tiles
 from pixlean.imaging.vips import vips
 from pixlean.imaging.worth import AGAIN_WEBP
 
-_ICC, _ALPHA, _EXIF, _XMP, _ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _PICTURE = {b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF"}
-
-
-def _chunks(data: bytes, limits: Limits) -> Iterator[tuple[bytes, bytes]]:
-    end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
-    at, count = 12, 0
-    while at + 8 <= end:
-        size = int.from_bytes(data[at + 4 : at + 8], "little")
-        if at + 8 + size > len(data):
-            raise BadImage("the WebP ends inside a chunk")
-        count += 1
-        limits.check("max_chunks", count)
-        yield data[at : at + 4], data[at + 8 : at + 8 + size]
-        at += 8 + size + (size & 1)
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return kind + struct.pack("<I", len(body)) + body + (b"\0" if len(body) & 1 else b"")
-
-
-def _riff(chunks: list[bytes]) -> bytes:
-    body = b"WEBP" + b"".join(chunks)
-    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _bitstream_size(kind: bytes, body: bytes) -> tuple[int, int, bool]:
@@ -75,16 +66,15 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
     icc: bytes | None = None
     orientation, loop = 1, None
     kinds: set[str] = set()
-    durations: list[int] = []
-    area = 0
+    heads: list[bytes] = []
     extended = False
-    for kind, body in _chunks(data, limits):
+    for kind, body in chunks(data, limits):
         if kind == b"VP8X" and len(body) >= 10:
             extended = True
             width = int.from_bytes(body[4:7], "little") + 1
             height = int.from_bytes(body[7:10], "little") + 1
             limits.check_picture(width, height)
-            alpha |= bool(body[0] & _ALPHA)
+            alpha |= bool(body[0] & ALPHA)
         elif kind in (b"VP8 ", b"VP8L"):
             streams.add(kind)
             stream_width, stream_height, hint = _bitstream_size(kind, body)
@@ -98,10 +88,9 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
         elif kind == b"ANIM" and len(body) >= 6:
             loop = int.from_bytes(body[4:6], "little")
         elif kind == b"ANMF" and len(body) >= 16:
-            durations.append(int.from_bytes(body[12:15], "little"))
-            area += (int.from_bytes(body[6:9], "little") + 1) * (int.from_bytes(body[9:12], "little") + 1)
+            heads.append(body[:16])
             streams |= {name for name in (b"VP8 ", b"VP8L") if name in (body[16:20], body[24:28])} or {b"VP8 "}
-            limits.check("max_frames", len(durations))
+            limits.check("max_frames", len(heads))
         elif kind == b"ICCP":
             icc = body
             limits.check("max_icc_bytes", len(body))
@@ -114,18 +103,19 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
             kinds.add("text")
     if not width or not height or not streams:
         raise BadImage("the WebP has no picture")
-    count = len(durations) or 1
+    alpha |= shows_through((width, height), heads)
+    count = len(heads) or 1
     limits.check_picture(width, height, frames=count)
-    limits.check("max_total_pixels", area)
+    limits.check("max_total_pixels", sum(frame_area_px(head) for head in heads))
     return ImageInfo(
         format=Format.WEBP,
         width_px=width,
         height_px=height,
         mode="RGBA" if alpha else "RGB",
         frames=count,
-        durations_ms=tuple(durations),
-        loop_count=loop if durations else None,
-        plays=loop if len(durations) > 1 else None,
+        durations_ms=tuple(frame_duration_ms(head) for head in heads),
+        loop_count=loop if heads else None,
+        plays=loop if len(heads) > 1 else None,
         orientation=orientation,
         has_alpha=alpha,
         icc=icc,
@@ -188,13 +178,23 @@ def _strip(recipe: Recipe) -> Trial:
 
 def _frames(data: bytes) -> Iterator[Array]:
     """Every frame, composited, as RGB or RGBA."""
-    image = open_with_pillow(data, "WEBP")
+    image = open_with_pillow(_as_shown(data), "WEBP")
     for number in range(getattr(image, "n_frames", 1)):
         try:
             image.seek(number)
         except Exception as error:
             raise BadImage("the WebP has a frame that does not decode") from error
         yield np.asarray(load_pixels(image))
+
+
+def _as_shown(data: bytes) -> bytes:
+    """A file that says of its alpha what browsers show, for decoders that believe its header."""
+    info = _probe(data, Limits())
+    return said_to_have_alpha(data) if info.durations_ms and info.has_alpha else data
+
+
+def _eyes(data: bytes) -> tuple[Array, ...] | None:
+    return vips_eyes("webpload")(_as_shown(data))
 
 
 def _shrunk(data: bytes, factor: float, left: float) -> Any | None:
@@ -287,15 +287,15 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
 def _with_exif(data: bytes, exif: bytes) -> bytes:
     """A WebP with this EXIF body in place of its own."""
     info = _probe(data, Limits())
-    flags = _EXIF | (_ALPHA if info.has_alpha else 0) | (_ANIMATION if info.frames > 1 else 0)
-    chunks = []
-    for kind, body in _chunks(data, Limits()):
+    flags = EXIF | (ALPHA if info.has_alpha else 0) | (ANIMATION if info.frames > 1 else 0)
+    kept = []
+    for kind, body in chunks(data, Limits()):
         if kind == b"VP8X":
             flags |= body[0]
         elif kind != b"EXIF":
-            chunks.append(_chunk(kind, body))
+            kept.append(chunk(kind, body))
     canvas = (info.width_px - 1).to_bytes(3, "little") + (info.height_px - 1).to_bytes(3, "little")
-    return _riff([_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas), *chunks, _chunk(b"EXIF", exif)])
+    return riff([chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas), *kept, chunk(b"EXIF", exif)])
 
 
 def _method_for(effort: int | None, usual: int) -> int:
@@ -347,52 +347,42 @@ def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, th
         exact=lossless,
     )
     seen_through = not all(is_opaque(frame) for frame in picture.frames)
-    return _said_to_have_alpha(out.getvalue()) if seen_through else out.getvalue()
-
-
-def _said_to_have_alpha(data: bytes) -> bytes:
-    """An animation whose header says that it has alpha.
-
-    libwebp says so only where a frame's own rectangle has; where all have not, and do not fill the canvas, decoders
-    would show the background colour in place of nothing.
-    """
-    flags = data.index(b"VP8X") + 8
-    return data[:flags] + bytes([data[flags] | _ALPHA]) + data[flags + 1 :]
+    return said_to_have_alpha(out.getvalue()) if seen_through else out.getvalue()
 
 
 def _dress(made: bytes, source: Source, recipe: Recipe) -> bytes:
     """``made``'s picture chunks with the profile, orientation and metadata that must travel."""
     info = source.info
     profile = icc_to_keep(info.icc, strip_metadata=recipe.strip_metadata)
-    exif = [body for kind, body in _chunks(source.data, Limits()) if kind == b"EXIF"][:1]
-    xmp = [body for kind, body in _chunks(source.data, Limits()) if kind == b"XMP "][:1]
+    exif = [body for kind, body in chunks(source.data, Limits()) if kind == b"EXIF"][:1]
+    xmp = [body for kind, body in chunks(source.data, Limits()) if kind == b"XMP "][:1]
     other = [
-        _chunk(kind, body)
-        for kind, body in _chunks(source.data, Limits())
+        chunk(kind, body)
+        for kind, body in chunks(source.data, Limits())
         if kind not in _PICTURE | {b"VP8X", b"ICCP", b"EXIF", b"XMP "}
     ]
     if recipe.strip_metadata:
         exif, xmp, other = ([orientation_exif(info.orientation)] if info.orientation != 1 else []), [], []
-    picture = [(kind, body) for kind, body in _chunks(made, Limits()) if kind in _PICTURE]
+    picture = [(kind, body) for kind, body in chunks(made, Limits()) if kind in _PICTURE]
     simple = not (profile or exif or xmp or other) and len(picture) == 1
     if simple:
-        return _riff([_chunk(*picture[0])])
+        return riff([chunk(*picture[0])])
     alpha = info.has_alpha
-    flags = (_ICC if profile else 0) | (_ALPHA if alpha else 0) | (_EXIF if exif else 0) | (_XMP if xmp else 0)
-    flags |= _ANIMATION if info.frames > 1 or any(kind == b"ANMF" for kind, _ in picture) else 0
+    flags = (ICC if profile else 0) | (ALPHA if alpha else 0) | (EXIF if exif else 0) | (XMP if xmp else 0)
+    flags |= ANIMATION if info.frames > 1 or any(kind == b"ANMF" for kind, _ in picture) else 0
     canvas = (info.width_px - 1).to_bytes(3, "little") + (info.height_px - 1).to_bytes(3, "little")
-    chunks = [_chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas)]
-    chunks += [_chunk(b"ICCP", profile)] if profile else []
-    chunks += [_chunk(kind, body) for kind, body in picture]
-    chunks += [_chunk(b"EXIF", body) for body in exif] + [_chunk(b"XMP ", body) for body in xmp] + other
-    return _riff(chunks)
+    dressed = [chunk(b"VP8X", bytes((flags, 0, 0, 0)) + canvas)]
+    dressed += [chunk(b"ICCP", profile)] if profile else []
+    dressed += [chunk(kind, body) for kind, body in picture]
+    dressed += [chunk(b"EXIF", body) for body in exif] + [chunk(b"XMP ", body) for body in xmp] + other
+    return riff(dressed)
 
 
 CODEC = Codec(
     probe=_probe,
     frames=_frames,
     trials=_trials,
-    eyes=vips_eyes("webpload"),
+    eyes=_eyes,
     writes=Writes(
         encode=_encode,
         abilities=Abilities(
