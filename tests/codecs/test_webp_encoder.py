@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from pictures import photo, saved
 from pixlean.codecs import webp
 from pixlean.imaging import libwebp
 from pixlean.imaging.perception import score_frames
+from pixlean.imaging.vips import vips
+from pixlean.imaging.webpalpha import packed
 
 
 @pytest.mark.parametrize("name", ["chelsea", "coffee"])
@@ -39,6 +42,35 @@ def test_without_the_library_libvips_writes(mode: str, monkeypatch: pytest.Monke
     outcome = pixlean.compress(saved(picture, "PNG"), format="webp", quality=60)
     assert Image.open(io.BytesIO(outcome.data)).size == picture.size
     assert 0.8 < sizes[0] / len(outcome.data) < 1.1
+
+
+def _ramp(rows: int, columns: int) -> np.ndarray:
+    return np.add.outer(np.arange(rows), np.arange(columns)) % 256
+
+
+def _dots(rows: int, columns: int) -> np.ndarray:
+    return np.where(np.add.outer(np.arange(rows) // 7, np.arange(columns) // 5) % 3, 255, 0)
+
+
+@pytest.mark.parametrize("alpha_of", [_ramp, _dots, lambda rows, columns: np.full((rows, columns), 77)])
+@pytest.mark.parametrize("size", [(96, 64), (1, 1), (1, 40), (33, 1)])
+def test_alpha_beside_lossy_colours_stays_to_the_last_bit(
+    alpha_of: Callable[[int, int], np.ndarray], size: tuple[int, int]
+) -> None:
+    """The alpha is packed apart; libvips brings a libwebp of its own to read it by."""
+    alpha = alpha_of(size[1], size[0]).astype(np.uint8)
+    picture = photo().resize(size)
+    picture.putalpha(Image.fromarray(alpha))
+    outcome = pixlean.compress(saved(picture, "PNG"), format="webp", quality=60)
+    shown = vips().Image.webpload_buffer(outcome.data).numpy()
+    assert outcome.method == "webp q60" and np.array_equal(shown[..., 3], alpha)
+
+
+def test_soft_alpha_is_packed_by_its_gradient() -> None:
+    away = np.hypot(*np.mgrid[-64:64, -64:64])
+    soft = (255 / (1 + np.exp((away - 50) / 6))).astype(np.uint8)
+    hard = _dots(128, 128).astype(np.uint8)
+    assert packed(soft)[0] == 0b1101 and packed(hard)[0] == 0b1
 
 
 def test_animations_take_whole_frames_where_those_are_smaller() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pixlean.domain.errors import EngineFailed
+from pixlean.imaging.webpalpha import with_alpha
 
 # Only the major part must agree (WEBP_ABI_IS_INCOMPATIBLE in webp/types.h); 2 since libwebp 0.2.
 _ABI = 0x020F
@@ -101,6 +102,8 @@ def encode(pixels: NDArray[np.uint8], *, quality: float, effort: Effort) -> byte
     config.method = effort.method
     config.use_sharp_yuv = int(effort.sharp_chroma)
     config.filter_sharpness = 7
+    if channels == 4:
+        config.alpha_compression = config.alpha_filtering = 0
     frame.use_argb = 1
     frame.width, frame.height = columns, rows
     take = lib.WebPPictureImportRGB if channels == 3 else lib.WebPPictureImportRGBA
@@ -110,7 +113,8 @@ def encode(pixels: NDArray[np.uint8], *, quality: float, effort: Effort) -> byte
         taken = take(frame, ffi.cast("uint8_t *", pixels.ctypes.data), columns * channels)
         if not taken or not lib.WebPEncode(config, frame):
             raise EngineFailed(f"libwebp could not encode the picture (error {frame.error_code})")
-        return bytes(ffi.buffer(writer.mem, writer.size))
+        made = bytes(ffi.buffer(writer.mem, writer.size))
     finally:
         lib.WebPMemoryWriterClear(writer)
         lib.WebPPictureFree(frame)
+    return with_alpha(made, pixels[..., 3]) if channels == 4 else made
