@@ -229,7 +229,7 @@ def test_smart_is_just_good_enough(target: str) -> None:
 
 
 def test_a_jpeg_that_is_no_better_than_smart_is_only_repacked() -> None:
-    worn = saved(photo(), "JPEG", quality=60)
+    worn = saved(photo(), "JPEG", quality=50)
     outcome = compress(worn, Recipe(smart=True))
     assert outcome.method in ("jpegli-transcode", "none")
     assert np.array_equal(pixels(outcome.data), pixels(worn))

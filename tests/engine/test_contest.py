@@ -59,7 +59,7 @@ def test_a_search_ends_where_no_time_is_left_for_another_try() -> None:
         return 10.0
 
     usual = ((0.0, 0.0), (100.0, 100.0))
-    lowest_reaching(measure, target=70, usual=usual, low=5, high=99, slack=1.0, has_time=lambda: len(seen) < 2)
+    lowest_reaching(measure, target=70, usual=usual, low=5, high=99, slack=1.0, goes_on=lambda: len(seen) < 2)
     assert len(seen) == 2
 
 

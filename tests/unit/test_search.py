@@ -17,20 +17,37 @@ USUAL = ((30, 45.0), (60, 65.0), (90, 85.0))
     rise=any_of.floats(0.25, 0.7),
     bend=any_of.floats(0, 0.003),
     guess=any_of.integers(30, 95),
+    step=any_of.sampled_from([0.1, 0.5, 1.0, 1.6]),
 )
 def test_the_lowest_quality_that_reaches_a_score_is_found_in_four_tries(
-    start: float, rise: float, bend: float, guess: int
+    start: float, rise: float, bend: float, guess: int, step: float
 ) -> None:
-    asked: list[int] = []
+    asked: list[float] = []
 
-    def measure(quality: int) -> float:
-        asked.append(quality)
+    def score(quality: float) -> float:
         return start + rise * quality + bend * quality**2
 
-    curve = [start + rise * quality + bend * quality**2 for quality in range(100)]
-    target = curve[50]
-    found = lowest_reaching(measure, target=target, usual=USUAL, low=5, high=99, slack=1.2, guess=guess)
-    assert len(asked) <= 4 and curve[found] >= target and curve[found] <= target + 6
+    def measure(quality: float) -> float:
+        asked.append(quality)
+        return score(quality)
+
+    target = score(50)
+    found = lowest_reaching(measure, target=target, usual=USUAL, low=5, high=99, slack=0.4, step=step, guess=guess)
+    assert len(asked) <= 4 and len(set(asked)) == len(asked)
+    # A curve as steep as the usual one is landed on; what is left is a steep curve that was begun far away.
+    assert target <= score(found) <= target + 6
+    assert abs(found / step - round(found / step)) < 1e-6 or found in (5, 99)
+
+
+def test_what_lies_within_a_step_of_the_wanted_score_is_not_searched_further() -> None:
+    asked: list[float] = []
+
+    def measure(quality: float) -> float:
+        asked.append(quality)
+        return 66.0
+
+    lowest_reaching(measure, target=65, usual=USUAL, low=5, high=99, slack=0.4, step=1.6, guess=60)
+    assert asked == [60.8]
 
 
 def test_where_no_quality_reaches_the_best_one_is_taken() -> None:

@@ -344,7 +344,7 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
         image.set_type(pyvips.GValue.gint_type, "page-height", frames[0].shape[0])
         image.set_type(pyvips.GValue.array_int_type, "delay", list(picture.durations_ms))
         image.set_type(pyvips.GValue.gint_type, "loop", 1 if picture.plays is None else picture.plays)
-    quality = 100 if wish.lossless else wish.quality
+    quality = 100 if wish.lossless else round(wish.quality)
     made: bytes = image.gifsave_buffer(
         effort=7 if wish.effort is None else max(1, wish.effort),
         bitdepth=8 if quality >= 60 else 7 if quality >= 45 else 6 if quality >= 30 else 5 if quality >= 15 else 4,

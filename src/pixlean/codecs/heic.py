@@ -127,7 +127,7 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
     chroma = 420 if wish.quality < 80 else 444
     preset = "medium" if wish.effort is None else _PRESETS[wish.effort]
     extra = {"exif": b"Exif\0\0" + wish.exif} if wish.exif else {}
-    made.save(out, quality=wish.quality, chroma=chroma, enc_params={"preset": preset}, **extra)
+    made.save(out, quality=round(wish.quality), chroma=chroma, enc_params={"preset": preset}, **extra)
     return out.getvalue()
 
 

@@ -304,7 +304,8 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
         raise ValueError("a JPEG holds 8-bit grey or RGB")
     encoder = encoder_for(wish.quality, wish.effort, pixels.shape[0] * pixels.shape[1])
     # One decision for all qualities below: a search over the quality must not meet a jump.
-    subsampling = "444" if wish.quality >= 95 else chroma_for(pixels, 80, encoder)
+    whole = wish.whole_chroma or wish.quality >= 95
+    subsampling = "444" if whole else chroma_for(pixels, 80, encoder)
     progressive = _scans(wish.progressive, wish.effort)
     encoded = encode(pixels, wish.quality, encoder, progressive=progressive, subsampling=subsampling)
     if wish.density_dpi is not None:
@@ -338,7 +339,14 @@ CODEC = Codec(
     frames=_frames,
     trials=_trials,
     writes=Writes(
-        encode=_encode, abilities=Abilities(looks=QUALITY_LOOKS, alpha=False, most_side_px=jpegli.MOST_SIDE_PX)
+        encode=_encode,
+        abilities=Abilities(
+            looks=QUALITY_LOOKS,
+            alpha=False,
+            quality_step=0.1,
+            halves_chroma=True,
+            most_side_px=jpegli.MOST_SIDE_PX,
+        ),
     ),
     with_exif=with_exif,
     metadata=partial(metadata_by_pillow, pillow_format="JPEG"),

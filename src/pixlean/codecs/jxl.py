@@ -117,7 +117,7 @@ def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     return (encoded, stripped)
 
 
-def _distance(quality: int) -> float:
+def _distance(quality: float) -> float:
     """libjxl's own map from a JPEG-like quality to a butteraugli distance (tools/cjxl_main.cc)."""
     if quality >= 30:
         return round(0.1 + (100 - quality) * 0.09, 3)
@@ -234,7 +234,7 @@ CODEC = Codec(
         abilities=Abilities(
             # Medians over two dozen photographs.
             looks=((45, 61.0), (60, 68.3), (70, 73.2), (80, 78.3), (90, 86.6)),
-            deep=True, moves=True, plays=True, lossless=True,
+            deep=True, moves=True, plays=True, lossless=True, usual_share=0.8, quality_step=0.2,
         ),
     ),
     upright=True,

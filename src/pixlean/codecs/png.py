@@ -382,7 +382,11 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
     if wish.lossless or wish.quality >= 100 or pixels.dtype != np.uint8:
         made = _plain_png(pixels)
     else:
-        made = _quantised_png(pixels, quality=wish.quality, dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7)
+        made = _quantised_png(
+            pixels, quality=round(wish.quality), dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7
+        )
+    if wish.draft:
+        return made
     info = _probe(made, Limits())
     made = with_density(_oxipng_at(_level_for(wish.effort, info), made, info, lossless=True), wish.density_dpi)
     return made if wish.exif is None else with_exif(made, wish.exif)
@@ -405,7 +409,7 @@ def _plain_png(pixels: Array) -> bytes:
 def _animated_png(picture: Picture, wish: Encoding) -> bytes:
     shown = [Image.fromarray(frame) for frame in picture.frames]
     if not wish.lossless and wish.quality < 100:
-        colours = max(16, min(256, 256 * wish.quality // 80))
+        colours = max(16, min(256, round(256 * wish.quality / 80)))
         shown = [frame.quantize(colours) for frame in shown]
     out = io.BytesIO()
     loop = 1 if picture.plays is None else picture.plays
@@ -461,7 +465,8 @@ CODEC = Codec(
         encode=_encode,
         abilities=Abilities(
             looks=((40, 50.0), (60, 60.0), (80, 75.0), (95, 90.0)),  # libimagequant's palettes, by eye
-            deep=True, moves=True, plays=True, lossless=True, palette=True,
+            deep=True, moves=True, plays=True, lossless=True, palette=True, usual_share=4.0,
+            drafts=True,
         ),
     ),
     with_exif=with_exif,

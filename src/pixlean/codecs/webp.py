@@ -307,14 +307,14 @@ def _method_for(effort: int | None, usual: int) -> int:
 _SHARP_LOSS, _SHARP_METHOD = 0.85, 4
 
 
-def _lossy(pixels: Array, quality: int, *, effort: int) -> bytes:
+def _lossy(pixels: Array, quality: float, *, effort: int) -> bytes:
     if pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
     sharp = effort >= _SHARP_METHOD and halving_loss(pixels) > _SHARP_LOSS
     if libwebp.available():
         return libwebp.encode(pixels, quality=quality, effort=libwebp.Effort(method=effort, sharp_chroma=sharp))
     image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
-    made: bytes = image.webpsave_buffer(Q=quality, effort=effort, smart_subsample=sharp, keep="none")
+    made: bytes = image.webpsave_buffer(Q=round(quality), effort=effort, smart_subsample=sharp, keep="none")
     return made
 
 
@@ -328,7 +328,7 @@ def _encode_animation(source: Source, *, lossless: bool, quality: int) -> bytes:
 _THOROUGH_PIXELS = 25_000_000
 
 
-def _animated(picture: Picture, *, lossless: bool, quality: int, effort: int, thorough: bool) -> bytes:
+def _animated(picture: Picture, *, lossless: bool, quality: float, effort: int, thorough: bool) -> bytes:
     """``thorough`` tries key frames and lossless frames everywhere, which takes many times as long."""
     shown = [Image.fromarray(frame) for frame in picture.frames]
     out = io.BytesIO()
@@ -387,7 +387,7 @@ CODEC = Codec(
         encode=_encode,
         abilities=Abilities(
             looks=((45, 61.0), (60, 67.0), (70, 70.6), (80, 76.8), (90, 85.2)),  # medians over two dozen photographs
-            moves=True, plays=True, lossless=True, most_side_px=16_383,
+            moves=True, plays=True, lossless=True, usual_share=0.9, quality_step=0.1, most_side_px=16_383,
         ),
     ),
     with_exif=_with_exif,

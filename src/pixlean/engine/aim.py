@@ -10,29 +10,23 @@ from pixlean.domain.formats import Format
 from pixlean.domain.limits import Deadline
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.canvas import Canvas
+from pixlean.engine.landing import LOWEST_QUALITY, NO_HINT, TIMES_A_TRY, Hint, Landed, by_score
 from pixlean.engine.pick import Candidate
 from pixlean.engine.registry import codec_for, writes_of
-from pixlean.engine.search import follow, highest_under, largest_under, lowest_reaching, minimum_bytes
+from pixlean.engine.search import follow, highest_under, largest_under, minimum_bytes
 from pixlean.imaging.edit import resized
 from pixlean.imaging.pixels import Picture
-from pixlean.imaging.sampling import mosaic
 from pixlean.imaging.worth import MOST_WANTED_SCORE, PALETTE, QUALITY_LOOKS, SMART_SCORE
 
-_LOWEST_QUALITY, _HIGHEST_QUALITY = 5, 99
-_SLACK = 1.2
 # A score this far below the wanted one still counts as reached: the metric's own noise.
 _NEARLY = 0.5
-# Up to here every try of a search encodes the whole picture; larger ones are searched on a mosaic of tiles.
-_SEARCHED_PIXELS = 1_500_000
 # The size search lowers quality first, and below this the dimensions.
 _LEAST_QUALITY, _MIDDLING_QUALITY, _SMALLEST_SCALE = 30, 45, 0.04
 _GOOD_QUALITY = 92
 _MOST_ENCODES = 8
-# A search goes on while there is time for this many more tries: the last one still has to be verified.
-_TIMES_A_TRY = 2.5
 
 
-def aim(canvas: Canvas, target: Format, deadline: Deadline) -> tuple[Candidate, ...]:
+def aim(canvas: Canvas, target: Format, deadline: Deadline, hint: Hint = NO_HINT) -> tuple[Candidate, ...]:
     """What comes of one format: one candidate, or a lossy and a lossless one. Raises what encoders raise."""
     recipe, picture = canvas.recipe, canvas.for_format(target)
     deadline.check()
@@ -46,18 +40,20 @@ def aim(canvas: Canvas, target: Format, deadline: Deadline) -> tuple[Candidate, 
         wanted = None  # the smart choice of a palette is the usual one: what it must look like is settled below
     if exact:
         return (_exactly(canvas, target, picture),)
+    unreachable = False
     if wanted is None:
         lossy = _not_below(canvas, _at_quality(canvas, target, picture))
         if abilities.palette and abilities.lossless and not _looks_the_same(canvas, lossy):
             return (_exactly(canvas, target, picture),)
     else:
-        lossy = _not_below(canvas, _by_score(canvas, target, picture, wanted, deadline))
-    # Where even the best quality does not look as wanted (WebP has no full chroma), nothing but all of it does.
-    unreachable = wanted is not None and not lossy.obeys
+        landed = by_score(canvas, target, picture, wanted, deadline, hint)
+        lossy = _not_below(canvas, _of(landed, target, picture, wanted))
+        # Where even the best quality does not look as wanted (WebP has no full chroma), nothing but all of it does.
+        unreachable = not lossy.obeys and not landed.beaten
     # Of drawings what loses nothing is often the smaller file as well.
     drawn = canvas.has_few_colours
-    may_take = deadline.left_seconds > _TIMES_A_TRY * (time.monotonic() - began)
-    if not abilities.lossless or not (drawn or unreachable) or not may_take:
+    may_take = deadline.left_seconds > TIMES_A_TRY * (time.monotonic() - began)
+    if not abilities.lossless or not (drawn or unreachable) or not may_take or hint.exact:
         return (lossy,)
     return (lossy, _exactly(canvas, target, picture))
 
@@ -74,13 +70,21 @@ def _wanted_score(recipe: Recipe) -> float | None:
 
 
 def _candidate(
-    target: Format, picture: Picture, data: bytes, quality: int | None, *, encodes: int, score: float | None = None,
+    target: Format, picture: Picture, data: bytes, quality: float | None, *, encodes: int, score: float | None = None,
     obeys: bool = True,
 ) -> Candidate:  # fmt: skip
-    method = f"{target} (lossless)" if quality is None else f"{target} q{quality}"
+    rounded = None if quality is None else round(quality)
+    method = f"{target} (lossless)" if quality is None else f"{target} q{rounded}"
     return Candidate(
-        data=data, format=target, method=method, picture=picture, quality=quality, encodes=encodes, score=score,
+        data=data, format=target, method=method, picture=picture, quality=rounded, encodes=encodes, score=score,
         obeys=obeys,
+    )  # fmt: skip
+
+
+def _of(landed: Landed, target: Format, picture: Picture, wanted: float) -> Candidate:
+    return _candidate(
+        target, picture, landed.data, landed.quality, encodes=landed.encodes, score=landed.score,
+        obeys=landed.score >= wanted - _NEARLY,
     )  # fmt: skip
 
 
@@ -123,50 +127,6 @@ def _not_below(canvas: Canvas, candidate: Candidate) -> Candidate:
     return _candidate(target, picture, data, best, encodes=candidate.encodes + len(tried), obeys=candidate.obeys)
 
 
-def _by_score(canvas: Canvas, target: Format, picture: Picture, wanted: float, deadline: Deadline) -> Candidate:
-    """The lowest quality that scores as wanted, in at most four encodes; those of a search on a sample do not count."""
-    guess: int | None = None
-    tries = 4
-    if len(picture.frames) == 1 and picture.first.shape[0] * picture.first.shape[1] > _SEARCHED_PIXELS:
-        tile = mosaic(picture.first, tile_px=256, most_px=1_048_576)
-        if tile is not None:
-            guess, tries = _searched(canvas, target, replace(picture, frames=(tile,)), wanted, None, 3, deadline)[0], 3
-    quality, tried = _searched(canvas, target, picture, wanted, guess, tries, deadline)
-    data, score = tried[quality]
-    return _candidate(target, picture, data, quality, encodes=len(tried), score=score, obeys=score >= wanted - _NEARLY)
-
-
-def _searched(
-    canvas: Canvas, target: Format, picture: Picture, wanted: float, guess: int | None, tries: int, deadline: Deadline
-) -> tuple[int, dict[int, tuple[bytes, float]]]:
-    """The quality that a search ends at, and all that it tried with their scores."""
-    decode, judge = codec_for(target).decode, canvas.judge(picture)
-    tried: dict[int, tuple[bytes, float]] = {}
-    slowest_seconds = 0.0
-
-    def measure(quality: int) -> float:
-        nonlocal slowest_seconds
-        deadline.check()
-        began = time.monotonic()
-        data = canvas.encoded(target, picture, quality)
-        tried[quality] = (data, judge.score(decode(data).frames))
-        slowest_seconds = max(slowest_seconds, time.monotonic() - began)
-        return tried[quality][1]
-
-    quality = lowest_reaching(
-        measure,
-        target=wanted,
-        usual=writes_of(target).abilities.looks,
-        low=_LOWEST_QUALITY,
-        high=_HIGHEST_QUALITY,
-        slack=_SLACK,
-        tries=tries,
-        guess=guess,
-        has_time=lambda: deadline.left_seconds > _TIMES_A_TRY * slowest_seconds,
-    )
-    return quality, tried
-
-
 def _by_size(
     canvas: Canvas, target: Format, picture: Picture, most_bytes: int, deadline: Deadline, *, exact: bool
 ) -> Candidate:
@@ -187,7 +147,7 @@ def _by_size(
         lambda quality: size_at(quality, picture),
         most_bytes=most_bytes,
         guess=100 if exact else 75,
-        low=100 if exact else _LOWEST_QUALITY if canvas.recipe.keeps_size else _LEAST_QUALITY,
+        low=100 if exact else LOWEST_QUALITY if canvas.recipe.keeps_size else _LEAST_QUALITY,
         high=100 if exact else top,
         tries=_MOST_ENCODES if canvas.recipe.keeps_size else 4,
     )

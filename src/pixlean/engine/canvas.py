@@ -12,6 +12,7 @@ from pixlean.domain.errors import BadImage, LimitExceeded, PixleanError
 from pixlean.domain.formats import FORMATS, Format
 from pixlean.engine.plan import Plan
 from pixlean.engine.registry import writes_of
+from pixlean.imaging.chroma import halved
 from pixlean.imaging.contract import Source
 from pixlean.imaging.edit import as_8_bit, edited, flattened
 from pixlean.imaging.metadata import exif_to_carry, selected_exif
@@ -20,6 +21,8 @@ from pixlean.imaging.pixels import Array, Picture, is_opaque
 from pixlean.imaging.sampling import mosaic
 from pixlean.imaging.steps import size_before_resize
 
+# By so much less than wanted the halved colours have to score before whole ones are sure to be the smaller file.
+_CHROMA_DOUBT = 2.0
 # Drawn rather than photographed: fewer colours than this share of the pixels.
 _FEW_COLOURS = 0.06
 
@@ -48,22 +51,40 @@ class Canvas:
             self._judges[key] = (picture, Judge(picture.frames))
         return self._judges[key][1]
 
-    def wish(self, quality: int, *, lossless: bool = False) -> Encoding:
+    def wish(
+        self, quality: float, *, lossless: bool = False, draft: bool = False, whole_chroma: bool = False
+    ) -> Encoding:
         """How the recipe wants it encoded."""
         recipe = self.recipe
         return Encoding(
             quality=quality,
             lossless=lossless,
+            draft=draft,
             effort=0 if recipe.preview else recipe.effort,
             progressive=recipe.progressive_jpeg,
             careful=recipe.smart or recipe.min_score is not None or len(recipe.outputs) > 1,
+            whole_chroma=whole_chroma,
             exif=self._exif,
             density_dpi=self._info.density_dpi,
         )
 
-    def encoded(self, target: Format, picture: Picture, quality: int, *, lossless: bool = False) -> bytes:
+    def encoded(
+        self, target: Format, picture: Picture, quality: float, *, lossless: bool = False, draft: bool = False,
+        whole_chroma: bool = False,
+    ) -> bytes:  # fmt: skip
         """A picture in a format. Raises what its encoder raises."""
-        return writes_of(target).encode(picture, self.wish(quality, lossless=lossless))
+        wish = self.wish(quality, lossless=lossless, draft=draft, whole_chroma=whole_chroma)
+        return writes_of(target).encode(picture, wish)
+
+    def needs_whole_chroma(self, picture: Picture, wanted_score: float) -> bool:
+        """Whether colours at half the size look worse than wanted by themselves.
+
+        Of photographs 4:4:4 takes fewer bytes from that score on, give or take two points.
+        """
+        frame = picture.first
+        if frame.ndim == 2 or frame.shape[2] != 3 or frame.dtype != np.uint8:
+            return False
+        return self.judge(picture).score((halved(frame),)) < wanted_score - _CHROMA_DOUBT
 
     def source_quality(self, target: Format) -> int | None:
         """What the source was encoded at, where it has the target's format and tells."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pixlean.domain.errors import PixleanError
 from pixlean.domain.formats import Format
@@ -11,6 +11,8 @@ from pixlean.domain.limits import Deadline
 from pixlean.domain.report import Attempt
 from pixlean.engine.aim import aim
 from pixlean.engine.canvas import Canvas
+from pixlean.engine.pick import Candidate
+from pixlean.engine.registry import writes_of
 from pixlean.imaging.sampling import mosaic
 
 # Smaller pictures take hardly longer than the part would.
@@ -29,21 +31,32 @@ class _Told:
 
     size_bytes: int | None
     seconds: float
+    quality: int | None = None
 
 
-def contenders(canvas: Canvas, deadline: Deadline) -> tuple[tuple[Format, ...], tuple[Attempt, ...]]:
-    """The formats that are worth encoding whole, likely winners first, and why the others are not.
+@dataclass(frozen=True, kw_only=True)
+class Contest:
+    """The formats worth encoding whole, likely winners first, with the ``qualities`` that came near on a part."""
+
+    targets: tuple[Format, ...]
+    beaten: tuple[Attempt, ...] = ()
+    qualities: dict[Format, int | None] = field(default_factory=dict)
+
+
+def contenders(canvas: Canvas, deadline: Deadline) -> Contest:
+    """The formats that are worth encoding whole, and why the others are not.
 
     Raises ``LimitExceeded`` where none holds the picture.
     """
-    targets, recipe, picture = canvas.targets(), canvas.recipe, canvas.picture
+    recipe, picture = canvas.recipe, canvas.picture
+    targets = tuple(sorted(canvas.targets(), key=lambda target: writes_of(target).abilities.usual_share))
     rows, columns = picture.first.shape[:2]
     plain = len(picture.frames) == 1 and recipe.target_bytes is None and recipe.max_reduction is None
     if len(targets) < 2 or rows * columns <= _LARGE_PX or not plain:
-        return targets, ()
+        return Contest(targets=targets)
     tile = mosaic(picture.first, tile_px=_TILE_PX, most_px=_PART_PX)
     if tile is None:
-        return targets, ()
+        return Contest(targets=targets)
     part = canvas.of(replace(picture, frames=(tile,)))
     told = {target: _told(part, target, deadline) for target in targets}
     times = rows * columns / (tile.shape[0] * tile.shape[1]) / _TRIES_LESS
@@ -51,18 +64,26 @@ def contenders(canvas: Canvas, deadline: Deadline) -> tuple[tuple[Format, ...], 
     why = _beaten(told, times, reach, deadline.left_seconds)
     attempts = tuple(Attempt(method=str(target), size_bytes=None, dropped=reason) for target, reason in why.items())
     left = (target for target in targets if target not in why)
-    return tuple(sorted(left, key=lambda target: told[target].size_bytes or 0)), attempts
+    return Contest(
+        targets=tuple(sorted(left, key=lambda target: told[target].size_bytes or 0)),
+        beaten=attempts,
+        qualities={target: told[target].quality for target in targets},
+    )
 
 
 def _told(part: Canvas, target: Format, deadline: Deadline) -> _Told:
     """Where it fails or is not as wanted, the whole picture tells why."""
     began = time.monotonic()
-    size_bytes = None
+    made: tuple[Candidate, ...] = ()
     try:
-        size_bytes = min((len(each.data) for each in aim(part, target, deadline) if each.obeys), default=None)
+        made = aim(part, target, deadline)
     except PixleanError:
         deadline.check()
-    return _Told(size_bytes=size_bytes, seconds=time.monotonic() - began)
+    return _Told(
+        size_bytes=min((len(each.data) for each in made if each.obeys), default=None),
+        seconds=time.monotonic() - began,
+        quality=next((each.quality for each in made if each.quality is not None), None),
+    )
 
 
 def _beaten(told: dict[Format, _Told], times: float, reach: float, left_seconds: float) -> dict[Format, str]:

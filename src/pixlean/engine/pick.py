@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from pixlean.domain.formats import Format
+from pixlean.domain.formats import Format, still_of
 from pixlean.domain.image import ImageInfo
 from pixlean.imaging.contract import Trial
 from pixlean.imaging.pixels import Picture
@@ -36,6 +37,16 @@ class Candidate:
     def is_untouched(self) -> bool:
         """Whether the source's own pixels are in it."""
         return self.picture is None
+
+    def keeps_all(self, target: Format) -> bool:
+        """Whether it holds every pixel of the source in this format."""
+        return self.trial is not None and self.trial.lossless and still_of(self.format) is target
+
+
+def best_bytes(candidates: tuple[Candidate, ...]) -> float:
+    """The smallest size of those that obey, of all but the original; infinite where there is none."""
+    made = (each for each in candidates if each.obeys and (each.trial is not None or each.picture is not None))
+    return min((len(each.data) for each in made), default=math.inf)
 
 
 # The look of the source's own pixels: nothing that was encoded anew looks as good.

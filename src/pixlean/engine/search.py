@@ -42,25 +42,27 @@ def follow(curve: Curve, at: float) -> float:
 
 
 def lowest_reaching(
-    measure: Callable[[int], float], *, target: float, usual: Curve, low: int, high: int, slack: float, tries: int = 4,
-    guess: int | None = None, has_time: Callable[[], bool] = lambda: True,
-) -> int:  # fmt: skip
-    """The lowest knob value whose measure is at least ``target``.
+    measure: Callable[[float], float], *, target: float, usual: Curve, low: float, high: float, slack: float,
+    tries: int = 4, step: float = 1.0, guess: float | None = None, goes_on: Callable[[], bool] = lambda: True,
+) -> float:  # fmt: skip
+    """The lowest knob value, of those ``step`` apart, whose measure is at least ``target``.
 
     ``usual`` says what values usually measure: what is measured lies above or below it by an amount that hardly
     changes, so each measurement moves the curve, and the next value is where the moved curve meets the target. Ends
-    when a value lies within ``slack`` above the target, after ``tries``, or where it no longer ``has_time``; the value
+    when a value lies within ``slack`` above the target, after ``tries``, or where it no longer ``goes_on``; the value
     with the best measure where none reaches it.
     """
     inverse = tuple((height, at) for at, height in usual)
-    aim = target + slack / 3
-    seen: dict[int, float] = {}
-    value = min(high, max(low, round(follow(inverse, aim)) if guess is None else guess))
+    aim = target + slack / 2
+    seen: dict[float, float] = {}
+    value = min(high, max(low, _at_step(follow(inverse, aim) if guess is None else guess, step, round)))
     for _ in range(tries):
         seen[value] = measure(value)
-        if target <= seen[value] <= target + slack or not has_time():
+        # What a step less would lose of it at most cannot be had.
+        least = follow(usual, value) - follow(usual, value - step)
+        if target <= seen[value] <= target + max(slack, least) or not goes_on():
             break
-        following = _following(seen, aim, usual, inverse)
+        following = _following(seen, aim, usual, inverse, step)
         following = min(high, max(low, following))
         if following in seen:
             break
@@ -69,7 +71,12 @@ def lowest_reaching(
     return min(reaching) if reaching else max(seen, key=lambda value: seen[value])
 
 
-def _following(seen: dict[int, float], aim: float, usual: Curve, inverse: Curve) -> int:
+def _at_step(value: float, step: float, nearest: Callable[[float], int]) -> float:
+    # Rounded once more, so that equal values are equal numbers.
+    return round(nearest(value / step) * step, 6)
+
+
+def _following(seen: dict[float, float], aim: float, usual: Curve, inverse: Curve, step: float) -> float:
     """Where the usual curve, moved through what was measured, meets ``aim``."""
     below = max((value for value in seen if seen[value] < aim), default=None)
     above = min((value for value in seen if seen[value] >= aim), default=None)
@@ -78,13 +85,14 @@ def _following(seen: dict[int, float], aim: float, usual: Curve, inverse: Curve)
         lowest, highest = min(seen), max(seen)
         rise = follow(usual, highest) - follow(usual, lowest)
         steepness = min(3.0, max(0.3, (seen[highest] - seen[lowest]) / rise)) if rise else 1.0
-        return math.ceil(follow(inverse, follow(usual, nearest) + (aim - seen[nearest]) / steepness))
-    if above <= below + 1:
+        reached = follow(inverse, follow(usual, nearest) + (aim - seen[nearest]) / steepness)
+        return _at_step(reached, step, math.ceil)
+    if above <= below + 1.01 * step:
         return above
     expected = follow(usual, below), follow(usual, above)
     share = (aim - seen[below]) / ((seen[above] - seen[below]) or 1.0)
     at = follow(inverse, expected[0] + share * (expected[1] - expected[0]))
-    return min(above - 1, max(below + 1, math.ceil(at)))
+    return _at_step(min(above - step, max(below + step, _at_step(at, step, math.ceil))), step, round)
 
 
 def _growth(seen: dict[int, int], usual: float) -> float:

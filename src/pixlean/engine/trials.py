@@ -17,7 +17,8 @@ from pixlean.engine.aim import aim
 from pixlean.engine.canvas import Canvas
 from pixlean.engine.contest import contenders
 from pixlean.engine.drawn import bounded
-from pixlean.engine.pick import PERFECT_LOOK, Candidate
+from pixlean.engine.landing import Hint
+from pixlean.engine.pick import PERFECT_LOOK, Candidate, best_bytes
 from pixlean.engine.plan import Plan
 from pixlean.engine.registry import codec_for
 from pixlean.engine.search import largest_under, minimum_bytes
@@ -85,15 +86,20 @@ def run_trials(source: Source, trying: Trying, plan: Plan, deadline: Deadline) -
 def run_targets(source: Source, canvas: Canvas, trying: Trying, deadline: Deadline) -> Trying:
     """Encode the canvas in each target. Raises ``LimitExceeded`` where no target holds it."""
     encoded: list[Candidate] = []
-    targets, beaten = contenders(canvas, deadline)
-    trying = replace(trying, attempts=(*trying.attempts, *beaten))
+    contest = contenders(canvas, deadline)
+    trying = replace(trying, attempts=(*trying.attempts, *contest.beaten))
     enough_seconds = deadline.left_seconds / 2
-    for target in targets:
+    for target in contest.targets:
         if encoded and deadline.left_seconds < enough_seconds < math.inf:
             late = Attempt(method=str(target), size_bytes=None, dropped="no time was left")
             trying = replace(trying, attempts=(*trying.attempts, late))
             continue
-        candidates, dropped, error = attempt(partial(aim, canvas, target, deadline))
+        hint = Hint(
+            quality=contest.qualities.get(target),
+            best_bytes=best_bytes((*trying.candidates, *encoded)),
+            exact=canvas.plan.edits == NO_EDITS and any(each.keeps_all(target) for each in trying.candidates),
+        )
+        candidates, dropped, error = attempt(partial(aim, canvas, target, deadline, hint))
         if candidates:
             candidates = attempt(partial(bounded, canvas, target, candidates, deadline))[0] or candidates
         candidates = (*(candidates or ()), *_resized_file(source, canvas, target)) or candidates

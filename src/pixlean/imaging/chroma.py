@@ -22,6 +22,21 @@ def halving_loss(pixels: Array) -> float:
     if not rows or not columns:
         return np.inf
     whole = np.ascontiguousarray(chroma[:rows, :columns])
-    half = cv2.resize(whole, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
-    back = cv2.resize(half, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return float(cv2.absdiff(whole, back).mean())
+    return float(cv2.absdiff(whole, _there_and_back(whole)).mean())
+
+
+def halved(pixels: Array) -> Array:
+    """The picture (rows, columns, 3), uint8, as it looks with chroma at half the size and no other loss."""
+    import cv2
+
+    planes = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb)
+    planes[..., 1:] = _there_and_back(np.ascontiguousarray(planes[..., 1:]))
+    return cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB)
+
+
+def _there_and_back(chroma: Array) -> Array:
+    import cv2
+
+    rows, columns = chroma.shape[:2]
+    half = cv2.resize(chroma, ((columns + 1) // 2, (rows + 1) // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(half, (columns, rows), interpolation=cv2.INTER_LINEAR)

@@ -98,7 +98,10 @@ class Abilities:
     ``alpha``, ``deep`` (more than 8 bits), ``moves`` (frames), ``pages``, ``plays`` (how often they play), ``lossless``
     (an encoder that keeps every pixel), ``lossy`` (one that need not), sides up to ``most_side_px``.
     ``palette`` where loss means a choice of colours and nothing else: then ``png_lossy`` decides, and where several
-    formats may be chosen it is one for drawings.
+    formats may be chosen it is one for drawings. ``looks_drawn`` is how quality looks on drawings, where that is much
+    different. ``usual_share`` are its bytes on photographs at equal look, in those of a JPEG. ``quality_step`` is the
+    least difference of qualities that makes another file; ``drafts`` where its encoder has quicker ones;
+    ``halves_chroma`` where its encoder may, and need not.
     ``most_region_shift`` is by how much of 255 the mean of a region may move at low qualities, ``None`` where small
     palettes make that any amount.
     """
@@ -112,6 +115,11 @@ class Abilities:
     lossless: bool = False
     lossy: bool = True
     palette: bool = False
+    looks_drawn: Curve | None = None
+    usual_share: float = 1.0
+    quality_step: float = 1.0
+    halves_chroma: bool = False
+    drafts: bool = False
     most_side_px: int = 65_535
     most_region_shift: float | None = 70.0
 

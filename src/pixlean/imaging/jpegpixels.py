@@ -39,7 +39,7 @@ _SHARP_FARTHER = ((40, 1.23), (60, 1.22), (75, 1.28), (85, 1.31), (92, 1.34))
 _WHOLE_FARTHER = ((85, 1.45), (92, 1.5))
 
 
-def encoder_for(quality: int, effort: int | None, pixels: int) -> str:
+def encoder_for(quality: float, effort: int | None, pixels: int) -> str:
     """The encoder that makes the smallest file for so much effort (0-9, ``None`` is what pays)."""
     if not jpegli.available():
         return MOZJPEG
@@ -48,7 +48,7 @@ def encoder_for(quality: int, effort: int | None, pixels: int) -> str:
     return TRELLIS if worth and not quick and jpegtrellis.available() else JPEGLI
 
 
-def chroma_for(pixels: Array, quality: int, encoder: str) -> str:
+def chroma_for(pixels: Array, quality: float, encoder: str) -> str:
     """``420`` where its loss does not show with this encoder, else ``444``: (rows, columns[, 3]), uint8."""
     if pixels.ndim == 2:
         return "420"
@@ -59,7 +59,7 @@ def chroma_for(pixels: Array, quality: int, encoder: str) -> str:
     return "444" if halving_loss(pixels) > (low if quality < _HIGH_QUALITY else high) else "420"
 
 
-def encode(pixels: Array, quality: int, encoder: str, *, progressive: bool | None, subsampling: str) -> bytes:
+def encode(pixels: Array, quality: float, encoder: str, *, progressive: bool | None, subsampling: str) -> bytes:
     """Encode grey or RGB pixels; ``progressive`` ``None`` is what is smaller. Raises what the encoder raises."""
     if encoder == MOZJPEG:
         return _mozjpeg(pixels, quality, progressive=progressive is not False, subsampling=subsampling)
@@ -78,7 +78,7 @@ def _jpegli(pixels: Array, distance: float, subsampling: str, *, progressive: bo
     return jpegli.encode(pixels, distance=distance, subsampling=subsampling, progressive=progressive)
 
 
-def _trellis(pixels: Array, distance: float, subsampling: str, quality: int, *, progressive: bool) -> bytes:
+def _trellis(pixels: Array, distance: float, subsampling: str, quality: float, *, progressive: bool) -> bytes:
     """With the tables of a larger distance, at which it looks as jpegli does at this one."""
     sharp = subsampling == "420" and halving_loss(pixels) > _SHARP_FROM
     farther = _WHOLE_FARTHER if subsampling == "444" else _SHARP_FARTHER if sharp else _FARTHER
@@ -88,10 +88,10 @@ def _trellis(pixels: Array, distance: float, subsampling: str, quality: int, *, 
     )
 
 
-def _mozjpeg(pixels: Array, quality: int, *, progressive: bool, subsampling: str) -> bytes:
+def _mozjpeg(pixels: Array, quality: float, *, progressive: bool, subsampling: str) -> bytes:
     image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     encoded: bytes = image.jpegsave_buffer(
-        Q=quality,
+        Q=round(quality),
         trellis_quant=True,
         overshoot_deringing=True,
         optimize_coding=True,
