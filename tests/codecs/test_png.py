@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image, ImageFilter, PngImagePlugin
 
 import pixlean
 from pictures import DURATIONS, animated, exif, graphic, opened, photo, saved, wide_icc, with_alpha
+from pixlean.codecs import png
 
 
 @pytest.mark.parametrize("options", [{"quality": 100}, {"quality": 30, "png_lossy": False}])
@@ -97,3 +99,23 @@ def test_an_animation_keeps_frames_times_and_loop() -> None:
     image = opened(outcome.data)
     assert image.n_frames == 5 and image.info["loop"] == 3
     assert list(pixlean.probe(outcome.data).durations_ms) == DURATIONS
+
+
+def test_palettes_that_would_fail_their_floor_are_not_chosen_for_the_whole_of_a_large_picture(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Noise has more colours than any palette; to find that out on all of it takes seconds."""
+    chosen: list[int] = []
+    quantised = png._quantised_png
+
+    def counted(pixels: np.ndarray, **wish: Any) -> bytes:
+        chosen.append(pixels.shape[0] * pixels.shape[1])
+        return quantised(pixels, **wish)
+
+    monkeypatch.setattr(png, "_quantised_png", counted)
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (700, 800, 3), np.uint8))
+    outcome = pixlean.compress(saved(noise, "PNG"), quality=75)
+    assert max(chosen) < 100_000 and np.array_equal(np.asarray(opened(outcome.data)), np.asarray(noise))
+    assert any("a part of it scores" in str(each.dropped) for each in outcome.attempts)
+    # What has a chance is chosen for as before.
+    assert "libimagequant" in pixlean.compress(saved(photo().resize((900, 675)), "PNG"), quality=75).method

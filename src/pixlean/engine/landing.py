@@ -17,6 +17,8 @@ from pixlean.imaging.sampling import mosaic
 LOWEST_QUALITY, _HIGHEST_QUALITY = 5, 99
 # Up to this above the wanted score counts as landed on it: a point is 4 to 5 % of the bytes.
 _SLACK = 0.4
+# Every try of an animation encodes all its frames.
+_SLACK_OF_ANIMATIONS = 1.2
 # Up to here every try of a search encodes the whole picture; larger ones are begun on a mosaic of tiles.
 _SEARCHED_PIXELS = 1_500_000
 _TRIES, _TRIES_AFTER_A_GUESS = 5, 4
@@ -65,7 +67,7 @@ def by_score(
         if tile is not None:
             part = replace(picture, frames=(tile,))
             hint = replace(hint, quality=_searched(canvas, target, part, wanted, deadline, NO_HINT, _TRIES)[0])
-    tries = _TRIES if hint.quality is None else _TRIES_AFTER_A_GUESS
+    tries = _TRIES if hint.quality is None and len(picture.frames) == 1 else _TRIES_AFTER_A_GUESS
     quality, tried = _searched(canvas, target, picture, wanted, deadline, hint, tries)
     data, score = tried[quality]
     beaten = any(_is_beaten(target, made, looks - wanted, hint) for made, looks in tried.values())
@@ -114,7 +116,7 @@ def _searched(
         step=abilities.quality_step,
         low=LOWEST_QUALITY,
         high=_HIGHEST_QUALITY,
-        slack=_SLACK,
+        slack=_SLACK if len(picture.frames) == 1 else _SLACK_OF_ANIMATIONS,
         tries=tries,
         guess=hint.quality,
         goes_on=lambda: not beaten and deadline.left_seconds > TIMES_A_TRY * slowest_seconds,
