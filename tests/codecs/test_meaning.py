@@ -118,6 +118,16 @@ def test_an_animation_is_shown_as_often_in_every_format(loop: int | None, plays:
     assert (made.plays, made.frames) == (plays, 3)
 
 
+@pytest.mark.parametrize(("target", "plays"), [("webp", 65_535), ("png", 65_536), ("avif", 65_536), ("jxl", 65_536)])
+def test_an_animation_that_plays_more_often_than_its_new_format_can_say_plays_as_often_as_it_can(
+    target: str, plays: int
+) -> None:
+    """A GIF counts repetitions in 16 bits, WebP plays."""
+    frames = [photo().resize((48, 36)).rotate(40 * turn).quantize(32) for turn in range(3)]
+    source = saved(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=100, loop=65_535)
+    assert pixlean.probe(pixlean.compress(source, format=target).data).plays == plays  # type: ignore[arg-type]
+
+
 def test_an_animated_jpeg_xl_keeps_moving() -> None:
     moving = pixlean.compress(animated("GIF"), outputs=(Format.JXL,), quality=90)
     info = pixlean.probe(moving.data)

@@ -388,6 +388,7 @@ CODEC = Codec(
         abilities=Abilities(
             looks=((45, 61.0), (60, 67.0), (70, 70.6), (80, 76.8), (90, 85.2)),  # medians over two dozen photographs
             moves=True, plays=True, lossless=True, usual_share=0.9, quality_step=0.1, most_side_px=16_383,
+            most_plays=65_535,
         ),
     ),
     with_exif=_with_exif,

@@ -91,10 +91,12 @@ class Canvas:
         return self._info.quality if self._info.format is target else None
 
     def for_format(self, target: Format) -> Picture:
-        """The picture as the target can carry it: alpha over the background, 8 bits, the first frame."""
+        """The picture as the target can carry it: alpha over the background, 8 bits, the first frame, fewer plays."""
         abilities, picture = writes_of(target).abilities, self.picture
         if not (abilities.moves if picture.durations_ms else abilities.pages or abilities.moves):
             picture = replace(picture, frames=picture.frames[:1], durations_ms=())
+        if picture.plays is not None and picture.plays > abilities.most_plays:
+            picture = replace(picture, plays=abilities.most_plays)
         if not abilities.alpha:
             picture = flattened(picture, self.recipe.background)
         if not abilities.deep or picture.durations_ms:  # no encoder takes animations of more than 8 bits

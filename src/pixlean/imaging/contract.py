@@ -96,7 +96,7 @@ class Abilities:
     """What a format holds, and how its encoder's quality ``looks``.
 
     ``alpha``, ``deep`` (more than 8 bits), ``moves`` (frames), ``pages``, ``plays`` (how often they play), ``lossless``
-    (an encoder that keeps every pixel), ``lossy`` (one that need not), sides up to ``most_side_px``.
+    (an encoder that keeps every pixel), ``lossy`` (one that need not), sides up to ``most_side_px``, ``most_plays``.
     ``palette`` where loss means a choice of colours and nothing else: then ``png_lossy`` decides, and where several
     formats may be chosen it is one for drawings. ``looks_drawn`` is how quality looks on drawings, where that is much
     different. ``usual_share`` are its bytes on photographs at equal look, in those of a JPEG. ``quality_step`` is the
@@ -121,6 +121,7 @@ class Abilities:
     halves_chroma: bool = False
     drafts: bool = False
     most_side_px: int = 65_535
+    most_plays: int = 2**32 - 1
     most_region_shift: float | None = 70.0
 
 
