@@ -400,10 +400,10 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
         made = _quantised_png(
             pixels, quality=round(wish.quality), dither=_DITHER, effort=4 if (wish.effort or 5) < 4 else 7
         )
-    if wish.draft:
-        return made
-    info = _probe(made, Limits())
-    made = with_density(_oxipng_at(_level_for(wish.effort, info), made, info, lossless=True), wish.density_dpi)
+    if not wish.draft:
+        info = _probe(made, Limits())
+        made = _oxipng_at(_level_for(wish.effort, info), made, info, lossless=True)
+    made = with_density(made, wish.density_dpi)
     return made if wish.exif is None else with_exif(made, wish.exif)
 
 
