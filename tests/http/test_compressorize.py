@@ -427,7 +427,9 @@ def test_a_bucket_that_is_away_is_told_as_such(serve: Callable[..., Server], own
 
 def test_the_bucket_itself_may_hand_out_results(serve: Callable[..., Server], own_bucket: dict[str, str]) -> None:
     server = serve(**own_bucket, STORAGE_LINKS="store")
-    done = ended(server, send(server, large(), quality=60, format="webp").json()["id"])
+    accepted = send(server, large(), quality=60, format="webp")
+    assert accepted.status_code == 202, accepted.text
+    done = ended(server, accepted.json()["id"])
     link = server.client.get(done["download_url"]).headers["location"]
     assert link.startswith(own_bucket["AWS_ENDPOINT_URL"]) and "X-Amz-Expires=3600" in link and "Signature=" in link
     file = httpx.get(link)
