@@ -10,6 +10,8 @@ import pixlean
 from meaning.webpfile import DISPOSED, frame, webp
 from pictures import opened, photo
 from pixlean.domain.formats import Format
+from pixlean.domain.limits import Limits
+from pixlean.engine.probe import open_source
 
 WHOLE = photo().resize((64, 48))
 OTHER = photo().transpose(Image.Transpose.FLIP_LEFT_RIGHT).resize((64, 48))
@@ -43,6 +45,13 @@ def test_what_no_frame_covers_is_transparent(
     data: bytes, seen: list[tuple[int, int]], target: dict[str, object]
 ) -> None:
     assert alpha_at_the_corners(pixlean.compress(data, **target).data) == seen  # type: ignore[arg-type]
+
+
+def test_limits_that_were_raised_hold_for_such_files_too() -> None:
+    colours = ((number % 256, number // 256, 90) for number in range(1600))
+    data = webp(64, 48, *(frame(0, 0, Image.new("RGB", (40, 30), colour)) for colour in colours))
+    picture = open_source(data, Limits(max_frames=2000)).picture
+    assert len(picture.frames) == 1600 and [int(picture.frames[9][at, at, 3]) for at in (1, -2)] == [255, 0]
 
 
 def test_a_smaller_one_is_made_of_it() -> None:

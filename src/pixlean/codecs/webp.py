@@ -32,6 +32,7 @@ from pixlean.imaging.riff import (
     EXIF,
     ICC,
     XMP,
+    as_shown,
     chunk,
     chunks,
     frame_area_px,
@@ -178,7 +179,7 @@ def _strip(recipe: Recipe) -> Trial:
 
 def _frames(data: bytes) -> Iterator[Array]:
     """Every frame, composited, as RGB or RGBA."""
-    image = open_with_pillow(_as_shown(data), "WEBP")
+    image = open_with_pillow(as_shown(data), "WEBP")
     for number in range(getattr(image, "n_frames", 1)):
         try:
             image.seek(number)
@@ -187,14 +188,8 @@ def _frames(data: bytes) -> Iterator[Array]:
         yield np.asarray(load_pixels(image))
 
 
-def _as_shown(data: bytes) -> bytes:
-    """A file that says of its alpha what browsers show, for decoders that believe its header."""
-    info = _probe(data, Limits())
-    return said_to_have_alpha(data) if info.durations_ms and info.has_alpha else data
-
-
 def _eyes(data: bytes) -> tuple[Array, ...] | None:
-    return vips_eyes("webpload")(_as_shown(data))
+    return vips_eyes("webpload")(as_shown(data))
 
 
 def _shrunk(data: bytes, factor: float, left: float) -> Any | None:

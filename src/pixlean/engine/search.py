@@ -58,7 +58,7 @@ def lowest_reaching(
     value = min(high, max(low, _at_step(follow(inverse, aim) if guess is None else guess, step, round)))
     for _ in range(tries):
         seen[value] = measure(value)
-        # What a step less would lose of it at most cannot be had.
+        # Nearer than one step of the knob there is nothing to be found.
         least = follow(usual, value) - follow(usual, value - step)
         if target <= seen[value] <= target + max(slack, least) or not goes_on():
             break

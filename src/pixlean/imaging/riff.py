@@ -13,8 +13,11 @@ ICC, ALPHA, EXIF, XMP, ANIMATION = 0x20, 0x10, 0x08, 0x04, 0x02
 _DISPOSED = 0x01  # bit of a frame's flags: its rectangle is cleared before the next frame
 
 
-def chunks(data: bytes, limits: Limits) -> Iterator[tuple[bytes, bytes]]:
-    """Names and bodies of a file's chunks. Raises ``BadImage`` where one is cut off, ``LimitExceeded`` for too many."""
+def chunks(data: bytes, limits: Limits | None) -> Iterator[tuple[bytes, bytes]]:
+    """Names and bodies of a file's chunks; ``limits`` are ``None`` for a file that was probed within them.
+
+    Raises ``BadImage`` where one is cut off, ``LimitExceeded`` for too many.
+    """
     end = min(len(data), 8 + int.from_bytes(data[4:8], "little"))
     at, count = 12, 0
     while at + 8 <= end:
@@ -22,7 +25,8 @@ def chunks(data: bytes, limits: Limits) -> Iterator[tuple[bytes, bytes]]:
         if at + 8 + size > len(data):
             raise BadImage("the WebP ends inside a chunk")
         count += 1
-        limits.check("max_chunks", count)
+        if limits is not None:
+            limits.check("max_chunks", count)
         yield data[at : at + 4], data[at + 8 : at + 8 + size]
         at += 8 + size + (size & 1)
 
@@ -46,6 +50,16 @@ def said_to_have_alpha(data: bytes) -> bytes:
     """
     flags = data.index(b"VP8X") + 8
     return data[:flags] + bytes([data[flags] | ALPHA]) + data[flags + 1 :]
+
+
+def as_shown(data: bytes) -> bytes:
+    """A probed file that says of its alpha what browsers show, for decoders that believe its header."""
+    extended = data[12:16] == b"VP8X"
+    if not extended or not data[20] & ANIMATION or data[20] & ALPHA:
+        return data
+    canvas_px = _plus_one(data[24:27]), _plus_one(data[27:30])
+    heads = [body[:16] for kind, body in chunks(data, None) if kind == b"ANMF" and len(body) >= 16]
+    return said_to_have_alpha(data) if shows_through(canvas_px, heads) else data
 
 
 def frame_area_px(head: bytes) -> int:
