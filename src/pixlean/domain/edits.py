@@ -8,6 +8,23 @@ from enum import StrEnum
 # A point of a picture, as shares of its width and height: what is cut keeps it in the middle as far as there is room.
 Anchor = tuple[float, float]
 CENTRE: Anchor = (0.5, 0.5)
+# How far right and down of where the anchor puts it: pixels, from -1 to 1 shares of the whole.
+Shift = tuple[float, float]
+NO_SHIFT: Shift = (0.0, 0.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trim:
+    """Ground that is cut off all around a still: what differs from ``colour`` by at most ``tolerance`` (of 255).
+
+    Without a colour the upper left pixel has it. What is transparent counts as magenta. With ``same_width`` and
+    ``same_height`` opposite sides lose the same.
+    """
+
+    tolerance: float
+    colour: tuple[int, int, int] | None = None
+    same_width: bool = False
+    same_height: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,18 +44,24 @@ class Window:
     width: float = 0.0
     height: float = 0.0
     anchor: Anchor = CENTRE
+    shift: Shift = NO_SHIFT
 
 
 @dataclass(frozen=True, kw_only=True)
 class Frame:
-    """Ground around the finished picture: up to least sides, then so much more on each side.
+    """Ground around the finished picture: up to least sides, then to a ratio, then so much more on each side.
 
-    ``anchor`` says where the picture stands within its least sides.
+    ``anchor`` and ``shift`` say where the picture stands within its least sides, ``ratio_anchor`` and ``ratio_shift``
+    where these stand within the ``ratio`` of width to height, 0 for any.
     """
 
     least_width_px: int = 0
     least_height_px: int = 0
     anchor: Anchor = CENTRE
+    shift: Shift = NO_SHIFT
+    ratio: float = 0.0
+    ratio_anchor: Anchor = CENTRE
+    ratio_shift: Shift = NO_SHIFT
     top_px: int = 0
     right_px: int = 0
     bottom_px: int = 0
@@ -50,10 +73,29 @@ class Frame:
 
     def place(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Where a picture of these sides comes to stand (left, top), and the sides of it all (width, height)."""
-        inner = max(width, self.least_width_px), max(height, self.least_height_px)
-        left = self.left_px + round((inner[0] - width) * self.anchor[0])
-        top = self.top_px + round((inner[1] - height) * self.anchor[1])
-        return left, top, inner[0] + self.left_px + self.right_px, inner[1] + self.top_px + self.bottom_px
+        sides = max(width, self.least_width_px), max(height, self.least_height_px)
+        left, top = placed(self.anchor, self.shift, (width, height), sides)
+        inner = sides
+        if self.ratio:
+            sides = max(sides[0], round(sides[1] * self.ratio)), max(sides[1], round(sides[0] / self.ratio))
+            across, down = placed(self.ratio_anchor, self.ratio_shift, inner, sides)
+            left, top = left + across, top + down
+        made = sides[0] + self.left_px + self.right_px, sides[1] + self.top_px + self.bottom_px
+        return left + self.left_px, top + self.top_px, *made
+
+
+def placed(anchor: Anchor, shift: Shift, sides: tuple[int, int], whole: tuple[int, int]) -> tuple[int, int]:
+    """Where something of these sides stands (left, top) that stands in a whole as the anchor says, then shifted."""
+    left, top = (
+        min(max(0, round((length - side) * share) + moved_px(move, length)), length - side)
+        for share, move, side, length in zip(anchor, shift, sides, whole, strict=True)
+    )
+    return left, top
+
+
+def moved_px(move: float, length: int) -> int:
+    """One side of a shift in pixels."""
+    return round(move if abs(move) >= 1 else move * length)
 
 
 class Fit(StrEnum):
@@ -77,10 +119,12 @@ class Fit(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Resize:
-    """New sides in pixels; ``None`` follows from the other one. What is cut is cut around the ``anchor``.
+    """New sides in pixels; ``None`` follows from the other one. What is cut is cut around the ``anchor``, shifted.
 
     Without one it is cut to what draws attention.
     Without ``enlarge``, COVER and THUMB keep to the proportions of the sides but never show a pixel larger than it is.
+    The whole picture is made at least ``least_width_px`` by ``least_height_px`` large, then cut to the sides. Without
+    sides ``zoom`` has the factors for width and height; both are at most 1 together where it is never enlarged.
     """
 
     width_px: int | None = None
@@ -88,20 +132,33 @@ class Resize:
     fit: Fit = Fit.INSIDE
     enlarge: bool = True
     anchor: Anchor | None = None
+    shift: Shift = NO_SHIFT
+    least_width_px: int = 0
+    least_height_px: int = 0
+    zoom: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def cuts(self) -> bool:
+        """Whether less than the whole picture may be left."""
+        return self.fit in _CUTTING or bool(self.least_width_px or self.least_height_px)
+
+
+_CUTTING = (Fit.COVER, Fit.FILL, Fit.THUMB)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Edits:
-    """Orient, crop, rotate, flip and flop, resize, colour, blur, sharpen, frame: fields in that order.
+    """Orient, trim, crop, rotate, flip and flop, resize, colour, blur, sharpen, pixelate, frame: fields in that order.
 
     A ``window`` becomes the crop once the picture's size is known.
 
     ``rotate_degrees`` turns clockwise; by other than right angles the corners become transparent. ``flip`` is upside
     down, ``flop`` left to right. ``brightness``, ``saturation`` and ``contrast`` are factors, 1 changes nothing.
-    ``blur_sigma`` is in pixels of the resized picture. ``ground`` is the colour (red, green, blue) that shows through
-    where the picture is transparent, whatever the result's format could carry.
+    ``blur_sigma`` is in pixels of the resized picture, as are the squares of ``pixelate_px``. ``ground`` is the colour
+    (red, green, blue) that shows through where the picture is transparent, whatever the result's format could carry.
     """
 
+    trim: Trim | None = None
     crop: Crop | None = None
     window: Window | None = None
     rotate_degrees: float = 0.0
@@ -114,6 +171,7 @@ class Edits:
     greyscale: bool = False
     blur_sigma: float = 0.0
     sharpen: bool = False
+    pixelate_px: int = 0
     frame: Frame | None = None
     ground: tuple[int, int, int] | None = None
 

@@ -19,7 +19,7 @@ from pixlean.imaging.metadata import exif_to_carry, selected_exif
 from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import Array, Picture, is_opaque
 from pixlean.imaging.sampling import mosaic
-from pixlean.imaging.steps import size_before_resize
+from pixlean.imaging.sizes import size_before_resize
 
 # By so much less than wanted the halved colours have to score before whole ones are sure to be the smaller file.
 _CHROMA_DOUBT = 2.0

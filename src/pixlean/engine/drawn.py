@@ -10,7 +10,6 @@ from pixlean.engine.registry import writes_of
 from pixlean.imaging.edit import without_idle_alpha
 from pixlean.imaging.fewcolours import averaged, colours_of, with_colours
 from pixlean.imaging.pixels import Array, Picture
-from pixlean.imaging.steps import CUTTING
 from pixlean.imaging.worth import LEAST_PALETTE_SCORE
 
 # libimagequant can't do with fewer and still soften an edge.
@@ -48,7 +47,7 @@ def _is_asked_for(canvas: Canvas, target: Format) -> bool:
     """Whether nothing but the source's palette and bytes says what a resize may become."""
     recipe, edits, abilities = canvas.recipe, canvas.plan.edits, writes_of(target).abilities
     aimed = recipe.min_score is not None or recipe.target_bytes is not None or recipe.keeps_every_pixel
-    plain = edits.resize is not None and edits.resize.fit not in CUTTING and edits.frame is None
+    plain = edits.resize is not None and not edits.resize.cuts and edits.frame is None
     return plain and not aimed and (abilities.palette or (abilities.lossless and abilities.lossy))
 
 

@@ -12,7 +12,7 @@ from pixlean.domain.recipe import Recipe
 from pixlean.engine.registry import writes_of
 from pixlean.engine.search import minimum_bytes
 from pixlean.imaging.contract import Source, Trial
-from pixlean.imaging.steps import around, sides_of, size_before_resize
+from pixlean.imaging.sizes import changes, measured, size_before_resize
 
 _PREVIEW_PX = 1280
 
@@ -59,34 +59,12 @@ def make_plan(source: Source, recipe: Recipe) -> Plan:
 
 def _effective(edits: Edits, info: ImageInfo) -> Edits:
     """The edits as they are for a picture of this size, without what changes nothing: it then may stay as it is."""
-    edits = _measured(edits, info)
+    edits = measured(edits, info)
     if edits.resize is None or edits.resize.fit is Fit.THUMB:
         return edits
     before = size_before_resize(info, edits)
-    unchanged = before is not None and sides_of(edits.resize, *before) == before
+    unchanged = before is not None and not changes(edits.resize, *before)
     return replace(edits, resize=None) if unchanged else edits
-
-
-def _measured(edits: Edits, info: ImageInfo) -> Edits:
-    """The edits with what depends on the picture's size decided."""
-    window = edits.window
-    if window is not None:
-        whole = info.displayed_px
-        sides = _window_sides(window.width, whole[0]), _window_sides(window.height, whole[1])
-        crop = None if sides == whole else around(window.anchor, sides, whole)
-        edits = replace(edits, window=None, crop=crop)
-    resize, before = edits.resize, size_before_resize(info, edits)
-    if resize is not None and resize.fit is Fit.AUTO:
-        width, height = resize.width_px, resize.height_px
-        alike = before is not None and width and height and (before[0] > before[1]) == (width > height)
-        edits = replace(edits, resize=replace(resize, fit=Fit.FILL if alike else Fit.INSIDE))
-    if edits.frame is not None and not edits.frame.adds_to(before or (0, 0)) and edits.resize is None:
-        edits = replace(edits, frame=None)
-    return edits
-
-
-def _window_sides(wanted: float, whole: int) -> int:
-    return whole if not wanted else min(whole, max(1, round(wanted * whole if wanted < 1 else wanted)))
 
 
 def _check_aims(recipe: Recipe, source_bytes: int) -> None:

@@ -23,7 +23,6 @@ from pixlean.engine.plan import Plan
 from pixlean.engine.registry import codec_for
 from pixlean.engine.search import largest_under, minimum_bytes
 from pixlean.imaging.contract import DropTrial, Source, Trial
-from pixlean.imaging.steps import CUTTING
 
 _Value = TypeVar("_Value")
 # Targets come after every trial of the source's own file: at equal size what is untouched wins.
@@ -125,7 +124,7 @@ def _resized_file(source: Source, canvas: Canvas, target: Format) -> tuple[Candi
     resize_file, recipe, edits = source.codec.resize_file, canvas.recipe, canvas.plan.edits
     only_resized = edits.resize is not None and replace(edits, resize=None) == NO_EDITS
     moves = len(canvas.picture.frames) > 1
-    plain = recipe.target_bytes is None and edits.resize is not None and edits.resize.fit not in CUTTING
+    plain = recipe.target_bytes is None and edits.resize is not None and not edits.resize.cuts
     if resize_file is None or not (only_resized and plain and moves) or target is not still_of(source.info.format):
         return ()
     data, _, _ = attempt(partial(resize_file, source, *canvas.picture.size_px))

@@ -17,7 +17,8 @@ from pixlean.imaging.colour import is_srgb, shown_without_profile
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.hdr import is_plain, to_srgb
 from pixlean.imaging.pixels import Array, Picture
-from pixlean.imaging.steps import CUTTING, MOST_SIDE_PX, flat, scaled, sides_of, size_before_resize, through_steps
+from pixlean.imaging.sizes import measured, sides_of, size_before_resize, whole_sides
+from pixlean.imaging.steps import MOST_SIDE_PX, flat, scaled, through_steps, trimmed
 from pixlean.imaging.vips import vips
 
 _MOST_DRAWN_PX = 4096
@@ -36,15 +37,23 @@ def edited(
     check(info, edits)
     check_output(info, edits)
     frames = [
-        _numbers(
-            through_steps(_srgb(_upright(image, orientation), info, icc), _info_of(image, info), edits, quick=quick)
-        )
+        _numbers(_stepped(_srgb(_upright(image, orientation), info, icc), _info_of(image, info), edits, quick=quick))
         for image, orientation, icc in _images(codec, data, info, edits, quick=quick, all_pages=all_pages)
     ]
     if not frames:
         raise BadImage("the file has no picture that decodes")
     durations = info.durations_ms if len(frames) > 1 else ()
     return Picture(frames=tuple(without_idle_alpha(frames)), durations_ms=durations, plays=info.plays)
+
+
+def _stepped(image: Any, info: ImageInfo, edits: Edits, *, quick: bool) -> Any:
+    """An upright sRGB image, edited; where ground is trimmed off, the rest of the edits see what is left."""
+    if edits.trim is not None:
+        image = trimmed(image, edits.trim)
+        info = replace(info, width_px=image.width, height_px=image.height, orientation=1)
+        edits = measured(replace(edits, trim=None), info)
+        check_output(info, edits)
+    return through_steps(image, info, edits, quick=quick)
 
 
 def _info_of(page: Any, info: ImageInfo) -> ImageInfo:
@@ -105,8 +114,8 @@ def _stretched(frame: Array) -> Array:
 def _drawn_at(info: ImageInfo, edits: Edits) -> tuple[int, int]:
     """The size at which a drawing is rendered: its own, or as large as the resize wants it; 4096 pixels at most."""
     width, height = info.displayed_px
-    if edits.resize is not None and edits.crop is None and not edits.rotate_degrees:
-        wanted = sides_of(edits.resize, width, height)
+    if edits.resize is not None and edits.crop is None and edits.trim is None and not edits.rotate_degrees:
+        wanted = whole_sides(edits.resize, width, height)
         factor = max(wanted[0] / width, wanted[1] / height)
         width, height = max(1, round(width * factor)), max(1, round(height * factor))
     shrink = min(1.0, _MOST_DRAWN_PX / max(width, height))
@@ -134,14 +143,11 @@ def check_output(info: ImageInfo, edits: Edits, limits: Limits | None = None) ->
     Few bytes may ask for them, and each costs as much as one that was sent.
     """
     resize = edits.resize
-    if resize is None and edits.frame is None:
-        return
+    if (resize is None and edits.frame is None) or edits.trim is not None:
+        return  # what ground is trimmed off, only the pixels tell
     width, height = size_before_resize(info, edits) or (2 * max(info.displayed_px),) * 2
     sides = sides_of(resize, width, height) if resize is not None else (width, height)
-    made = sides
-    if resize is not None and resize.fit in CUTTING:  # made as large as it must be to cover them, then cut
-        factor = max(sides[0] / width, sides[1] / height)
-        made = round(width * factor), round(height * factor)
+    made = sides if resize is None else whole_sides(resize, width, height)
     framed = sides if edits.frame is None else edits.frame.place(*sides)[2:]
     frames = 1 if info.pages > 1 else max(1, info.frames)
     pixels = max(made[0] * made[1], framed[0] * framed[1]) * frames
@@ -156,14 +162,14 @@ def check_output(info: ImageInfo, edits: Edits, limits: Limits | None = None) ->
 def _shrunk_on_load(codec: Codec, data: bytes, info: ImageInfo, edits: Edits, left: float) -> Any | None:
     """A still decoded at a fraction of its size, where its codec can; the resize has a factor of ``left`` to go."""
     resize = edits.resize
-    if codec.shrunk is None or resize is None or edits.crop is not None:
+    if codec.shrunk is None or resize is None or edits.crop is not None or edits.trim is not None:
         return None
     if info.frames > 1 or edits.rotate_degrees % 90 or info.bit_depth > 8:
         return None
     width, height = info.displayed_px
     if edits.rotate_degrees % 180:
         width, height = height, width
-    wanted = sides_of(resize, width, height)
+    wanted = whole_sides(resize, width, height)
     try:
         return codec.shrunk(data, min(width / wanted[0], height / wanted[1]), left)
     except vips().Error as error:

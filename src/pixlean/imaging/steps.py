@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from pixlean.domain.edits import Anchor, Crop, Edits, Fit, Resize
+from pixlean.domain.edits import Edits, Fit, Resize, Trim
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.image import ImageInfo
 from pixlean.imaging.cutout import with_room
+from pixlean.imaging.sizes import around, changes, covering, sides_of, whole_sides
 from pixlean.imaging.vips import vips
 
 MOST_SIDE_PX = 32_768
-# Fits that may show less than the whole picture.
-CUTTING = (Fit.COVER, Fit.FILL, Fit.THUMB)
+# What stands for transparent where ground is looked for.
+_MAGENTA = (255, 0, 255)
 _RIGHT_ANGLES = {0: "d0", 90: "d90", 180: "d180", 270: "d270"}
 # A mild 3x3 sharpening: a sum of 24, so that flat areas stay.
 _SHARPEN = [[-1, -1, -1], [-1, 32, -1], [-1, -1, -1]]
@@ -36,6 +36,29 @@ def through_steps(image: Any, info: ImageInfo, edits: Edits, *, quick: bool) -> 
     for step in (*_BEFORE_RESIZE, partial(_resized, quick=quick), *_AFTER_RESIZE):
         sheet = step(sheet, edits)
     return sheet.image
+
+
+def trimmed(image: Any, trim: Trim) -> Any:
+    """An upright sRGB image without the ground around it; all of it where it is nothing else."""
+    shown = flat(image, _MAGENTA) if image.hasalpha() else image
+    shown = (shown >> 8).cast("uchar") if shown.format == "ushort" else shown
+    ground = list(trim.colour or shown.getpoint(0, 0))
+    if trim.colour and shown.bands == 1:
+        shown = shown.colourspace("srgb")
+    left, top, width, height = shown.find_trim(threshold=trim.tolerance, background=ground)
+    if not width or not height:
+        return image
+    if trim.same_width:
+        left, width = _same(left, width, image.width)
+    if trim.same_height:
+        top, height = _same(top, height, image.height)
+    return image.crop(left, top, width, height)
+
+
+def _same(start: int, length: int, whole: int) -> tuple[int, int]:
+    """Start and length with as much cut off at the end as at the start: the lesser of both."""
+    least = min(start, whole - start - length)
+    return least, whole - 2 * least
 
 
 def _cropped(sheet: _Sheet, edits: Edits) -> _Sheet:
@@ -83,64 +106,32 @@ def _rotated(image: Any, degrees: float) -> Any:
     return around.unpremultiply().cast(image.format)
 
 
-def sides_of(resize: Resize, width: int, height: int) -> tuple[int, int]:
-    """The sides that a picture of ``width`` x ``height`` takes."""
-    wanted_width, wanted_height = resize.width_px, resize.height_px
-    if resize.fit is Fit.FILL and wanted_width and wanted_height:
-        shrink = min(1.0, max(wanted_width / width, wanted_height / height))
-        return min(wanted_width, max(1, round(shrink * width))), min(wanted_height, max(1, round(shrink * height)))
-    if resize.fit in (Fit.EXACT, Fit.COVER, Fit.THUMB) and wanted_width and wanted_height:
-        if resize.fit is Fit.EXACT or resize.enlarge:
-            return wanted_width, wanted_height
-        shrink = min(1.0, width / wanted_width, height / wanted_height)
-        return max(1, round(shrink * wanted_width)), max(1, round(shrink * wanted_height))
-    factors = [wanted / side for wanted, side in ((wanted_width, width), (wanted_height, height)) if wanted is not None]
-    factor = min(factors, default=1.0)
-    if resize.fit in (Fit.INSIDE, Fit.FILL):
-        factor = min(1.0, factor)
-    made_width, made_height = max(1, round(width * factor)), max(1, round(height * factor))
-    # The side that decided is met to the pixel.
-    if wanted_width and factor == wanted_width / width:
-        made_width = wanted_width
-    if wanted_height and factor == wanted_height / height:
-        made_height = wanted_height
-    return made_width, made_height
-
-
 def _resized(sheet: _Sheet, edits: Edits, *, quick: bool) -> _Sheet:
     """Lanczos in linear light (not where it must be ``quick``), alpha premultiplied."""
     resize, image = edits.resize, sheet.image
     if resize is None:
         return sheet
     wanted = sides_of(resize, sheet.width_px, sheet.height_px)
-    if wanted == (image.width, image.height) and resize.fit is not Fit.THUMB:
+    is_whole = (image.width, image.height) == (sheet.width_px, sheet.height_px)
+    if is_whole and not changes(resize, image.width, image.height) and resize.fit is not Fit.THUMB:
         return sheet
     if max(wanted) > MOST_SIDE_PX:
         raise InvalidRequest(f"no side may be longer than {MOST_SIDE_PX} pixels")
     if resize.fit is Fit.THUMB:
         image = with_room(image, wanted)
-    if resize.fit in CUTTING and resize.width_px and resize.height_px:
-        scale = max(wanted[0] / image.width, wanted[1] / image.height)
-        across, down = max(wanted[0], round(scale * image.width)), max(wanted[1], round(scale * image.height))
-        whole = scaled(image, across, down, quick=quick)
-        return replace(sheet, image=_cut(whole, wanted, resize.anchor))
-    return replace(sheet, image=scaled(image, *wanted, quick=quick))
+        whole = covering(wanted, image.width, image.height)
+    else:
+        whole = whole_sides(resize, sheet.width_px, sheet.height_px)
+    return replace(sheet, image=_cut(scaled(image, *whole, quick=quick), wanted, resize))
 
 
-def _cut(image: Any, sides: tuple[int, int], anchor: Anchor | None) -> Any:
-    if anchor is None:
+def _cut(image: Any, sides: tuple[int, int], resize: Resize) -> Any:
+    if sides == (image.width, image.height):
+        return image
+    if resize.anchor is None:
         return image.smartcrop(*sides, interesting="attention")
-    part = around(anchor, sides, (image.width, image.height))
+    part = around(resize.anchor, sides, (image.width, image.height), resize.shift)
     return image.crop(part.left_px, part.top_px, part.width_px, part.height_px)
-
-
-def around(anchor: Anchor, sides: tuple[int, int], whole: tuple[int, int]) -> Crop:
-    """The part of these sides that has the anchor in its middle, as far as the whole has room."""
-    left, top = (
-        min(max(0, math.floor(share * length - side / 2 + 0.5)), length - side)
-        for share, length, side in zip(anchor, whole, sides, strict=True)
-    )
-    return Crop(left_px=left, top_px=top, width_px=sides[0], height_px=sides[1])
 
 
 def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
@@ -155,14 +146,6 @@ def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
     linear = image.thumbnail_image(width_px, linear=True, **how).copy_memory()
     plain = plain.copy(interpretation=linear.interpretation).cast(linear.format)
     return (linear > plain).ifthenelse(linear, plain)
-
-
-def size_before_resize(info: ImageInfo, edits: Edits) -> tuple[int, int] | None:
-    """The sides of a picture once it is cropped and turned; ``None`` where it turns by another than a right angle."""
-    width, height = info.displayed_px if edits.crop is None else (edits.crop.width_px, edits.crop.height_px)
-    if edits.rotate_degrees % 90:
-        return None
-    return (height, width) if edits.rotate_degrees % 180 else (width, height)
 
 
 def _framed(sheet: _Sheet, edits: Edits) -> _Sheet:
@@ -180,9 +163,9 @@ def _framed(sheet: _Sheet, edits: Edits) -> _Sheet:
 
 
 def _coloured(sheet: _Sheet, edits: Edits) -> _Sheet:
-    """The effects, one after the other, on the colours alone; only a blur reaches the alpha channel."""
+    """The effects, one after the other, on the colours; only a blur and squares reach the alpha channel."""
     if not any((edits.brightness != 1, edits.saturation != 1, edits.contrast != 1, edits.greyscale,
-                edits.blur_sigma > 0, edits.sharpen)):  # fmt: skip
+                edits.blur_sigma > 0, edits.sharpen, edits.pixelate_px > 1)):  # fmt: skip
         return sheet
     image, kind = sheet.image, sheet.image.format
     alpha = image[image.bands - 1] if image.hasalpha() else None
@@ -195,6 +178,7 @@ def _coloured(sheet: _Sheet, edits: Edits) -> _Sheet:
         return replace(sheet, image=colours)
     if edits.blur_sigma > 0:
         alpha = alpha.gaussblur(edits.blur_sigma).cast(kind)
+    alpha = _squared(alpha, edits)
     return replace(sheet, image=colours.bandjoin(alpha).copy(interpretation=space))
 
 
@@ -234,7 +218,21 @@ def _sharpened(image: Any, edits: Edits, space: str, kind: str) -> tuple[Any, st
     return image.conv(vips().Image.new_from_array(_SHARPEN, scale=24), precision="integer").cast(kind), space
 
 
-_EFFECTS = (_modulated, _contrasted, _greyed, _blurred, _sharpened)
+def _pixelated(image: Any, edits: Edits, space: str, _kind: str) -> tuple[Any, str]:
+    return _squared(image, edits), space
+
+
+def _squared(image: Any, edits: Edits) -> Any:
+    """Squares of one colour each: the mean of what they cover."""
+    side = edits.pixelate_px
+    if side <= 1:
+        return image
+    across, down = (-(-length // side) * side for length in (image.width, image.height))
+    whole = image.embed(0, 0, across, down, extend="copy")
+    return whole.shrink(side, side).zoom(side, side).crop(0, 0, image.width, image.height)
+
+
+_EFFECTS = (_modulated, _contrasted, _greyed, _blurred, _sharpened, _pixelated)
 # The order of all edits.
 _BEFORE_RESIZE = (_cropped, _turned, _mirrored)
 _AFTER_RESIZE = (_coloured, _framed, _grounded)
