@@ -149,6 +149,25 @@ def corners(image: Image.Image) -> tuple[str, ...]:
         ("pr:small/w:40", (40, 20)),
         ("cb:2024/w:40", (40, 20)),
         ("w:40/watermark:0", (40, 20)),
+        ("mw:300/w:100", (100, 150)),
+        ("min-width:300", (400, 200)),
+        ("min-height:300/w:100", (100, 300)),
+        ("mh:300", (600, 300)),
+        ("rs:fill:100:100/mw:400/dpr:1", (100, 100)),
+        ("mw:300/w:50/dpr:2", (100, 300)),
+        ("z:0.5", (200, 100)),
+        ("z:0.5:1", (200, 200)),
+        ("z:2", (400, 200)),
+        ("z:2/el:1", (800, 400)),
+        ("dpr:0.5", (200, 100)),
+        ("w:100/h:100/exar:1", (100, 100)),
+        ("rs:fit:800:800/extend_aspect_ratio:1", (400, 400)),
+        ("rs:fit:100:50/extend_ar:1", (100, 50)),
+        ("s:100:100:0:1/exar:1:no/pd:10", (120, 120)),
+        ("pix:10/w:100", (100, 50)),
+        ("c:100:60:nowe/rot:90", (100, 60)),
+        ("c:0.5:0/rot:90", (100, 400)),
+        ("trim:10", (400, 200)),
     ],
 )
 def test_sizes(proxy: Server, options: str, size: tuple[int, int]) -> None:
@@ -167,6 +186,18 @@ def test_sizes(proxy: Server, options: str, size: tuple[int, int]) -> None:
         ("rs:fill:100:100/g:fp:0:0.5", ("red", "red", "blue", "blue")),
         ("rs:fill:100:100/g:fp:0.9:0.1", ("lime", "lime", "yellow", "yellow")),
         ("rs:fill:100:100/g:we:0:0", ("red", "red", "blue", "blue")),
+        ("rs:fill:100:100/g:we:30", ("red", "lime", "blue", "yellow")),
+        ("rs:fill:100:100/g:we:0.5", ("lime", "lime", "yellow", "yellow")),
+        ("rs:fill:100:100/g:ea:0.5", ("red", "red", "blue", "blue")),
+        ("rs:fill:100:100/g:ea:100:0/dpr:2", ("red", "red", "blue", "blue")),
+        ("rs:fill:100:100/g:ce:-50:0", ("red", "red", "blue", "blue")),
+        ("rs:fill:100:100/g:we:4000:0", ("lime", "lime", "yellow", "yellow")),
+        ("c:100:60:soea:200:100", ("red", "red", "red", "red")),
+        ("c:100:60:nowe:10:100", ("blue", "blue", "blue", "blue")),
+        ("c:100:60:nowe/rot:90", ("blue", "blue", "blue", "blue")),
+        ("c:60:100:noea:0:0/rot:90", ("red", "red", "red", "red")),
+        ("c:60:100:nowe:100:0/rot:90", ("red", "red", "red", "red")),
+        ("c:100:60:soea:100:0/rot:180", ("red", "red", "red", "red")),
         ("c:100:60:nowe", ("red", "red", "red", "red")),
         ("c:100:60:soea", ("yellow", "yellow", "yellow", "yellow")),
         ("c:100:60/g:noea", ("lime", "lime", "lime", "lime")),
@@ -183,7 +214,17 @@ def test_what_is_cut_and_turned(proxy: Server, options: str, expected: tuple[str
 
 @pytest.mark.parametrize(
     ("options", "place"),
-    [("ex:1", (0, 25)), ("ex:1:no", (0, 0)), ("ex:1:so", (0, 50)), ("ex:1:nowe", (0, 0)), ("ex:1:ce", (0, 25))],
+    [
+        ("ex:1:no:0:10", (0, 10)),
+        ("ex:1:so:0:0.1", (0, 40)),
+        ("exar:1:so", (0, 50)),
+        ("exar:1", (0, 25)),
+        ("ex:1", (0, 25)),
+        ("ex:1:no", (0, 0)),
+        ("ex:1:so", (0, 50)),
+        ("ex:1:nowe", (0, 0)),
+        ("ex:1:ce", (0, 25)),
+    ],
 )
 def test_extended_pictures_stand_where_the_gravity_says(proxy: Server, options: str, place: tuple[int, int]) -> None:
     image = picture(proxy, f"rs:fit:100:100/{options}/f:png").convert("RGBA")
@@ -270,10 +311,16 @@ def test_formats(proxy: Server, name: str, options: str, accept: str, kind: str)
         ("/insecure/plain/http://127.0.0.1/a.png", 404),
         ("/insecure/plain/local:///text.txt", 422),
         ("/insecure/wm:0.5/plain/local:///q.png", 422),
-        ("/insecure/raw:1/plain/local:///q.png", 422),
+        ("/insecure/raw:1/plain/local:///text.txt", 422),
+        ("/insecure/t:x/plain/local:///q.png", 404),
+        ("/insecure/t:10:xyz/plain/local:///q.png", 404),
+        ("/insecure/aq:guess/plain/local:///q.png", 404),
+        ("/insecure/ex:1:sm/w:10/plain/local:///q.png", 404),
+        ("/insecure/mh:1000000/plain/local:///q.png", 422),
         ("/insecure/vts:3/plain/local:///q.png", 422),
         ("/insecure/ar:0/plain/local:///q.png", 422),
-        ("/insecure/g:no:10:10/rs:fill:10:10/plain/local:///q.png", 422),
+        ("/insecure/g:no:x/rs:fill:10:10/plain/local:///q.png", 404),
+        ("/insecure/g:no:1:2:3/rs:fill:10:10/plain/local:///q.png", 404),
         ("/insecure/plain/local:///q.png@mp4", 422),
         ("/insecure/enc/abcdef", 422),
         ("/insecure/exp:1000000000/plain/local:///q.png", 404),
@@ -288,6 +335,130 @@ def test_what_is_wrong_or_not_done_is_a_line_that_names_it(proxy: Server, path: 
     assert answer.headers["content-type"].startswith("text/plain") and answer.headers["cache-control"] == "no-store"
     if status == 422 and "wm:" in path:
         assert "wm" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("options", "size"),
+    [
+        ("t:10", (100, 80)),
+        ("trim:10:ffffff", (100, 80)),
+        ("t:10:fff:1", (300, 80)),
+        ("t:10:fff:0:1", (100, 160)),
+        ("t:10::1:t", (300, 160)),
+        ("t:10:00ff00", (400, 200)),
+        ("t:255", (400, 200)),
+        ("t:10/w:50", (50, 40)),
+        ("t:10/c:0.5:0.5:nowe", (50, 40)),
+        ("t:10/rs:auto:50:40", (50, 40)),
+        ("t:10/w:100/h:100/ex:1", (100, 100)),
+        ("t:10/rot:90", (80, 100)),
+        ("t:10/pd:5", (110, 90)),
+    ],
+)
+@pytest.mark.parametrize("name", ["object.png", "grey.jpg", "clear.png", "deep.png"])
+def test_ground_is_trimmed_off_before_all_else(
+    proxy: Server, folder: Path, name: str, options: str, size: tuple[int, int]
+) -> None:
+    """An object of 100 x 80 on 400 x 200, fifty pixels from the left and twenty from above."""
+    image = Image.new("RGBA" if name == "clear.png" else "RGB", (400, 200), "#ffffff")
+    image.paste("black" if name == "grey.jpg" else "navy", (50, 20, 150, 100))
+    if name == "clear.png":
+        image.putalpha(Image.fromarray(np.asarray(image.convert("L")) < 128).convert("L"))
+        options = options.replace("ffffff", "ff00ff").replace("fff", "f0f")
+    (folder / name).write_bytes(
+        saved(image.convert("L"), "JPEG", quality=95) if name == "grey.jpg" else _png(image, name)
+    )
+    made = picture(proxy, f"{options}/f:png", name)
+    assert made.size == size
+    if options == "t:10":
+        dark = np.asarray(made.convert("L"))
+        assert dark[10:-10, 10:-10].max() < 60 and dark.shape == (80, 100)
+
+
+def _png(image: Image.Image, name: str) -> bytes:
+    if name != "deep.png":
+        return saved(image, "PNG")
+    deep = pyvips.Image.new_from_array(np.asarray(image)).colourspace("rgb16")
+    made: bytes = deep.pngsave_buffer(bitdepth=16)
+    return made
+
+
+def test_animations_are_not_trimmed(proxy: Server) -> None:
+    made = picture(proxy, "t:255:000/f:gif", "moving.gif")
+    assert made.size == opened(FILES["moving.gif"]).size and made.n_frames > 1  # type: ignore[attr-defined]
+
+
+def test_squares_have_one_colour_each(proxy: Server) -> None:
+    made = np.asarray(picture(proxy, "pix:32/f:png", "photo.jpg").convert("RGB")).astype(int)
+    assert np.ptp(made[32:64, 96:128].reshape(-1, 3), axis=0).max() <= 2
+    assert np.ptp(made[:, ::32].reshape(-1, 3), axis=0).min() > 60
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "untouched"),
+    [
+        ("raw:1", "photo.jpg", True),
+        ("raw:1/w:10/rot:90", "turned.jpg", True),
+        ("raw:1", "photo.jpg@png", True),
+        ("raw:0", "photo.jpg", False),
+        ("skp:jpg", "photo.jpg", True),
+        ("skp:png:jpeg", "photo.jpg@jpg", True),
+        ("skip_processing:png/w:10", "photo.jpg", False),
+        ("skp:jpg", "photo.jpg@webp", False),
+        ("skp:webp", "modern.webp", True),
+        ("skp:webp", "modern.webp@webp", True),
+    ],
+)
+def test_sources_go_out_as_they_are_where_that_is_asked_for(
+    proxy: Server, options: str, name: str, untouched: bool
+) -> None:
+    answer = shown(proxy, f"/insecure/{options}/plain/local:///{name}")
+    assert answer.status_code == 200
+    file = name.partition("@")[0]
+    assert (answer.content == FILES[file]) == untouched
+    if untouched:
+        assert answer.headers["content-type"] == ("image/webp" if file.endswith("webp") else "image/jpeg")
+        assert shown(
+            proxy, f"/insecure/{options}/plain/local:///{name}", **{"If-None-Match": answer.headers["etag"]}
+        ).status_code == 304  # fmt: skip
+
+
+def test_a_drawing_is_cleaned_even_where_it_is_asked_for_raw(proxy: Server, folder: Path) -> None:
+    (folder / "a.svg").write_bytes(
+        b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>alert(1)</script><path d="M0 0h9v9z"/></svg>'
+    )
+    for options in ("raw:1", "skp:svg"):
+        answer = shown(proxy, f"/insecure/{options}/plain/local:///a.svg")
+        assert answer.headers["content-type"] == "image/svg+xml" and b"script" not in answer.content
+
+
+def test_the_best_format_and_the_quality_by_look(proxy: Server) -> None:
+    for accept, kind in (("image/avif,image/webp,*/*", "image/avif"), ("*/*", "image/jpeg")):
+        answer = shown(proxy, "/insecure/w:200/f:best/plain/local:///photo.jpg", accept)
+        assert answer.headers["content-type"] == kind and "Accept" in answer.headers["vary"]
+    sizes = [
+        len(shown(proxy, f"/insecure/{options}/plain/local:///photo.jpg@jpg").content)
+        for options in ("aq:dssim:0.005", "aq:dssim:0.02:10:90:0.001", "autoquality:ml:0.08")
+    ]
+    assert sizes[0] > 1.15 * sizes[1] > 1.3 * sizes[2]
+    assert len(shown(proxy, "/insecure/aq:size:14000/plain/local:///photo.jpg@jpg").content) <= 14000
+
+
+def test_the_operator_decides_on_separators_attachments_and_what_is_skipped(folder: Path) -> None:
+    server = Server(
+        IMGPROXY_LOCAL_FILESYSTEM_ROOT=str(folder), IMGPROXY_ARGUMENTS_SEPARATOR=";", IMGPROXY_RETURN_ATTACHMENT="1",
+        IMGPROXY_SKIP_PROCESSING_FORMATS="jpg", IMGPROXY_PRESETS="small=rs;fit;100;100",
+    )  # fmt: skip
+    try:
+        answer = shown(server, "/insecure/rs;fit;50;50/plain/local:///q.png")
+        assert opened(answer.content).size == (50, 25)
+        assert answer.headers["content-disposition"].startswith("attachment")
+        assert opened(shown(server, "/insecure/pr;small/plain/local:///q.png").content).size == (100, 50)
+        assert shown(server, "/insecure/w;50/plain/local:///photo.jpg").content == FILES["photo.jpg"]
+        inline = shown(server, "/insecure/att;0/plain/local:///q.png").headers["content-disposition"]
+        assert inline.startswith("inline")
+    finally:
+        server.stop()
 
 
 def test_sources_in_base64_and_with_odd_names(proxy: Server) -> None:

@@ -57,7 +57,8 @@ class Settings:
 class Wish:
     """A picture, and how it is wanted; what is ``None`` is decided by the server.
 
-    ``may_be_original`` where the source may go out in its full size when the result can't be made in time.
+    ``may_be_original`` where the source may go out in its full size when the result can't be made in time. Sources in
+    formats that are to stay ``untouched`` go out byte for byte, with whatever they tell of their owner.
     """
 
     place: Place | Address
@@ -66,11 +67,12 @@ class Wish:
     limits: Limits | None = None
     most_bytes: int | None = None
     may_be_original: bool = False
+    untouched: tuple[Format, ...] = ()
 
     @property
     def key(self) -> str:
         """What tells its answer from all others; how long that lives is decided when it is made."""
-        asked = (self.place, self.recipe, self.limits, self.may_be_original, VERSION)
+        asked = (self.place, self.recipe, self.limits, self.may_be_original, self.untouched, VERSION)
         return hashlib.blake2b(msgspec.json.encode(asked), digest_size=32).hexdigest()
 
 
@@ -191,6 +193,11 @@ class Pictures:
         with self._fetcher.new_file() as file:
             told = await self._fetched(wish, file)
             lifetime = wish.lifetime or self._settings.lifetime or read(told) or self._settings.usual
+            if wish.untouched:
+                data = await asyncio.to_thread(file.read_all)
+                form = detect(data)
+                if form in wish.untouched:
+                    return Shown(data=data, format=form, etag=_etag(data), lifetime=lifetime)
             terms = Terms(seconds=self._settings.seconds, limits=wish.limits)
             try:
                 compressed = await self._compress(Upload(file), wish.recipe, terms)

@@ -13,6 +13,7 @@ from pixlean.domain.errors import InvalidRequest, NotThere
 
 _PRESET_NAMES = ("preset", "pr")
 _MOST_DEPTH = 8
+Option = tuple[str, tuple[str, ...]]
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,8}")
 
 
@@ -20,39 +21,45 @@ _EXTENSION = re.compile(r"[A-Za-z0-9]{1,8}")
 class Parts:
     """``options`` by their order, each a name and its arguments; ``extension`` is "" where none is written."""
 
-    options: tuple[tuple[str, tuple[str, ...]], ...]
+    options: tuple[Option, ...]
     source: str
     extension: str
 
 
-def taken_apart(path: str, presets: Mapping[str, str], *, only_presets: bool) -> Parts:
+def taken_apart(path: str, presets: Mapping[str, str], separator: str, *, only_presets: bool) -> Parts:
     """What follows the signature, without its first slash. Raises ``NotThere``: it is no URL of this grammar."""
-    segments = path.split("/")
+    segments, known = path.split("/"), _Presets(presets, separator)
     if only_presets:
-        names, rest = segments[0].split(":"), segments[1:]
-        options = tuple(option for name in names for option in _of_preset(name, presets, 0))
+        names, rest = segments[0].split(separator), segments[1:]
+        options = tuple(option for name in names for option in known.preset(name))
     else:
-        count = next((at for at, segment in enumerate(segments) if ":" not in unquote(segment)), len(segments))
+        count = next((at for at, segment in enumerate(segments) if separator not in unquote(segment)), len(segments))
         rest = segments[count:]
-        options = tuple(option for segment in segments[:count] for option in _options(segment, presets, 0))
+        options = tuple(option for segment in segments[:count] for option in known.options(segment))
     if "default" in presets:
-        options = (*_of_preset("default", presets, 0), *options)
+        options = (*known.preset("default"), *options)
     source, extension = _source(rest)
     return Parts(options=options, source=source, extension=extension)
 
 
-def _options(segment: str, presets: Mapping[str, str], depth: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    name, *arguments = unquote(segment).split(":")
-    if name not in _PRESET_NAMES:
-        return ((name, tuple(arguments)),)
-    return tuple(option for each in arguments for option in _of_preset(each, presets, depth))
+@dataclass(frozen=True)
+class _Presets:
+    """Options with their arguments, and those that presets stand for."""
 
+    rows: Mapping[str, str]
+    separator: str
 
-def _of_preset(name: str, presets: Mapping[str, str], depth: int) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    if name not in presets or depth > _MOST_DEPTH:
-        raise NotThere(f"unknown preset: {name[:40]}")
-    parts = filter(None, presets[name].split("/"))
-    return tuple(option for part in parts for option in _options(part, presets, depth + 1))
+    def options(self, segment: str, depth: int = 0) -> tuple[Option, ...]:
+        name, *arguments = unquote(segment).split(self.separator)
+        if name not in _PRESET_NAMES:
+            return ((name, tuple(arguments)),)
+        return tuple(option for each in arguments for option in self.preset(each, depth))
+
+    def preset(self, name: str, depth: int = 0) -> tuple[Option, ...]:
+        if name not in self.rows or depth > _MOST_DEPTH:
+            raise NotThere(f"unknown preset: {name[:40]}")
+        parts = filter(None, self.rows[name].split("/"))
+        return tuple(option for part in parts for option in self.options(part, depth + 1))
 
 
 def _source(segments: list[str]) -> tuple[str, str]:

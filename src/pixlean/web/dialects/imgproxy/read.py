@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from pixlean.domain.delivery import normal_path
 from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest, NotThere, SourceFailed
-from pixlean.domain.formats import Format
+from pixlean.domain.formats import FORMATS, Format
 from pixlean.domain.place import Address, Place, Shelf
 from pixlean.domain.recipe import Keep, Recipe
 from pixlean.outbound.guard import begins_with
@@ -18,20 +18,26 @@ from pixlean.web.dialects.imgproxy.grammar import taken_apart
 from pixlean.web.dialects.imgproxy.options import read
 from pixlean.web.dialects.imgproxy.settings import Settings
 from pixlean.web.dialects.imgproxy.wanted import Wanted, recipe_of
-from pixlean.web.negotiate import OUTPUTS, names
+from pixlean.web.negotiate import OUTPUTS, names, shown_by
 
+# The word for whatever is smallest of what the client shows.
+_BEST = "best"
 # What comes out where nobody names a format: the source's own, if it is one of these.
 _PREFERRED = (Format.JPEG, Format.PNG, Format.GIF, Format.SVG)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """One picture that a URL asks for; ``varies`` where its format depends on ``Accept``."""
+    """One picture that a URL asks for; ``varies`` where its format depends on ``Accept``.
+
+    Sources whose format is ``untouched`` go out as they are.
+    """
 
     place: Place | Address
     recipe: Recipe
     varies: bool
     wanted: Wanted
+    untouched: tuple[Format, ...] = ()
 
 
 def read_url(request: Request, settings: Settings) -> Asked:
@@ -42,7 +48,7 @@ def read_url(request: Request, settings: Settings) -> Asked:
     if not slash:
         raise NotThere("the URL has no signature")
     _check(signature, f"/{rest}", settings)
-    parts = taken_apart(rest, settings.presets.rows, only_presets=settings.only_presets)
+    parts = taken_apart(rest, settings.presets.rows, settings.separator, only_presets=settings.only_presets)
     wanted = read(parts.options)
     named = parts.extension or wanted.format
     outputs, varies = _outputs(named, request.headers.get("accept", ""), settings)
@@ -51,13 +57,24 @@ def read_url(request: Request, settings: Settings) -> Asked:
         strip_metadata=settings.strips,
         keep=(Keep.COPYRIGHT,) if settings.keeps_copyright else (),
         stay=outputs == _PREFERRED,
+        auto=named == _BEST,
     )
     return Asked(
         place=_place(parts.source, settings),
         recipe=recipe_of(wanted, outputs, usual, settings.qualities.rows),
         varies=varies,
         wanted=wanted,
+        untouched=_untouched(wanted, outputs, settings),
     )
+
+
+def _untouched(wanted: Wanted, outputs: tuple[Format, ...], settings: Settings) -> tuple[Format, ...]:
+    """Formats whose files go out as they are; never drawings, which may hold scripts."""
+    if wanted.raw:
+        return tuple(each for each in Format if not FORMATS[each].vector)
+    skips = {"jpeg" if name == "jpg" else name for name in (*settings.skips, *wanted.skips)}
+    alike = tuple(Format) if outputs == _PREFERRED else outputs
+    return tuple(each for each in alike if str(each) in skips and not FORMATS[each].vector)
 
 
 def _check(signature: str, path: str, settings: Settings) -> None:
@@ -82,6 +99,8 @@ def _outputs(asked: str, accept: str, settings: Settings) -> tuple[tuple[Format,
             return (form,), True
     if not asked:
         return _PREFERRED, varies
+    if asked == _BEST:
+        return shown_by(accept), True
     name = "jpeg" if asked == "jpg" else asked
     if name not in OUTPUTS:
         raise InvalidRequest(f"'{asked[:20]}' is not written here")

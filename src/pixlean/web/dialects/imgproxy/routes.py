@@ -47,6 +47,7 @@ class Endpoint:
                     lifetime=lifetime,
                     limits=Limits.of_pixels(int(1e6 * settings.max_megapixels)),
                     most_bytes=settings.max_file_bytes or None,
+                    untouched=asked.untouched,
                 )
             )
         except PixleanError as error:
@@ -65,7 +66,8 @@ class Endpoint:
         path = asked.place.path if isinstance(asked.place, Place) else urlsplit(asked.place.url).path
         name = asked.wanted.file_name or PurePosixPath(path).stem or "image"
         disposition = attachment(name, file_ending(shown.format))
-        if not asked.wanted.attaches:
+        attaches = self.settings.attaches if asked.wanted.attaches is None else asked.wanted.attaches
+        if not attaches:
             disposition = disposition.replace("attachment", "inline", 1)
         headers["Content-Disposition"] = disposition
         return show_part(request, shown.data, FORMATS[shown.format].media_type, headers)

@@ -54,6 +54,12 @@ def _prefix(given: str) -> str:
     return "/" + given.strip("/") if given.strip("/") else ""
 
 
+def _separator(given: str) -> str:
+    if len(given) != 1 or given in "/%?#@" or given.isalnum():
+        raise ValueError("one character that is no letter, no digit and none of /%?#@")
+    return given
+
+
 def _folder(given: str) -> str:
     if not Path(given).is_dir():
         raise ValueError("a folder that can be read")
@@ -88,6 +94,13 @@ class Settings:
     prefix: str = setting("IMGPROXY_PATH_PREFIX", "", text(_prefix), "what the paths of its URLs begin with")
     presets: Table = setting("IMGPROXY_PRESETS", "", Kind(read=_table), f"named options: {_FORM}")
     only_presets: bool = setting("IMGPROXY_ONLY_PRESETS", "false", flag(), "its URLs hold names of presets only")
+    separator: str = setting(
+        "IMGPROXY_ARGUMENTS_SEPARATOR", ":", text(_separator), "what stands between an option and its arguments"
+    )
+    skips: tuple[str, ...] = setting(
+        "IMGPROXY_SKIP_PROCESSING_FORMATS", "", listed(), "formats that go out as they came, comma-separated; never SVG"
+    )
+    attaches: bool = setting("IMGPROXY_RETURN_ATTACHMENT", "false", flag(), "have browsers save its answers")
     quality: int = setting("IMGPROXY_QUALITY", "80", whole(QUALITY.least, QUALITY.most), "quality in its URLs")
     qualities: Table = setting(
         "IMGPROXY_FORMAT_QUALITY", "", Kind(read=_qualities), "quality by format, such as jpeg=70,avif=60"

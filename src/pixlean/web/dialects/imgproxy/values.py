@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pixlean.domain.edits import CENTRE, Anchor
-from pixlean.domain.errors import InvalidRequest, NotThere
+from pixlean.domain.edits import CENTRE, NO_SHIFT, Anchor, Shift
+from pixlean.domain.errors import NotThere
 
 Arguments = Sequence[str]
 ON, OFF = ("1", "t", "true"), ("0", "f", "false", "")
@@ -16,21 +17,47 @@ _COMPASS: Mapping[str, Anchor] = {
 }  # fmt: skip
 
 
-def anchor(arguments: Arguments) -> Anchor | None:
-    """A gravity: the point that stays in view, ``None`` for what draws attention."""
+@dataclass(frozen=True)
+class Gravity:
+    """The point that stays in view, ``None`` for what draws attention, and how far what is kept lies from there."""
+
+    anchor: Anchor | None = CENTRE
+    shift: Shift = NO_SHIFT
+
+    def at(self, dpr: float) -> Gravity:
+        """With offsets in pixels as many times as long; those that are shares stay."""
+        across, down = (move * dpr if abs(move) >= 1 else move for move in self.shift)
+        return replace(self, shift=(across, down))
+
+    def before_turning(self, degrees: int) -> Gravity:
+        """The same place in a picture that is then turned clockwise by so many degrees."""
+        if self.anchor is None:
+            return self
+        (x, y), (across, down) = self.anchor, self.shift
+        for _ in range(degrees // 90 % 4):
+            (x, y), (across, down) = (y, 1 - x), (down, -across)
+        return Gravity((x, y), (across, down))
+
+
+CENTRED = Gravity()
+
+
+def gravity(arguments: Arguments) -> Gravity:
+    """A place by the compass with its offsets, a focus point, or what draws attention."""
     name, *numbers = arguments or ("",)
     if name == "sm":
-        return None
+        return Gravity(None)
     if name == "fp":
         shares = [number(text) for text in numbers]
         if len(shares) != 2 or not all(0 <= share <= 1 for share in shares):
             raise NotThere("a focus point is two numbers from 0 to 1")
-        return shares[0], shares[1]
+        return Gravity((shares[0], shares[1]))
     if name not in _COMPASS:
         raise NotThere(f"invalid gravity: {name[:40]}")
-    if any(number(text or "0", negative=True) for text in numbers):
-        raise InvalidRequest("offsets of a gravity are not done here")
-    return _COMPASS[name]
+    across, down = (number(text or "0", negative=True) for text in few(numbers, 2))
+    x, y = _COMPASS[name]
+    # Offsets lead away from the side that is named.
+    return Gravity((x, y), (-across if x == 1 else across, -down if y == 1 else down))
 
 
 def few(arguments: Arguments, most: int) -> list[str]:
@@ -59,3 +86,11 @@ def flag(text: str) -> bool:
     if text not in (*ON, *OFF):
         raise NotThere(f"neither 1 nor 0: {text[:40]}")
     return text in ON
+
+
+def colour(text: str) -> tuple[int, int, int]:
+    """Red, green and blue of three or six hexadecimal digits."""
+    if not re.fullmatch(r"[0-9a-fA-F]{6}|[0-9a-fA-F]{3}", text):
+        raise NotThere(f"not a colour in hexadecimal digits: {text[:40]}")
+    red, green, blue = bytes.fromhex(text if len(text) == 6 else "".join(2 * digit for digit in text))
+    return red, green, blue

@@ -5,28 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from pixlean.domain.edits import CENTRE, Anchor, Edits, Fit, Frame, Resize, Window
+from pixlean.domain.edits import Anchor, Edits, Fit, Frame, Resize, Shift, Trim, Window
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
 from pixlean.domain.recipe import SIDE_PX, Keep, Recipe
+from pixlean.web.dialects.imgproxy.values import CENTRED, Gravity
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What the options said, as they said it; sides in pixels before ``dpr`` and ``zoom``, 0 where none is named.
 
-    ``anchor`` is ``None`` for what draws attention. ``expires_at`` is in seconds since 1970.
+    ``extend`` and ``extend_ratio`` are where the picture stands on more ground, ``None`` without. ``crop_gravity`` is
+    ``None`` where the crop has none of its own. ``score`` is the SSIMULACRA2 that is wanted, 0 where none is.
+    ``skips`` are extensions of sources that go out as they are. ``expires_at`` is in seconds since 1970.
     """
 
     fit: str = "fit"
     width: int = 0
     height: int = 0
+    least_width: int = 0
+    least_height: int = 0
     enlarges: bool = False
-    extends: bool = False
-    extend_anchor: Anchor = CENTRE
-    anchor: Anchor | None = CENTRE
+    extend: Gravity | None = None
+    extend_ratio: Gravity | None = None
+    gravity: Gravity = CENTRED
     crop: tuple[float, float] | None = None
-    crop_anchor: Anchor | None = None
+    crop_gravity: Gravity | None = None
+    trim: Trim | None = None
     zoom: tuple[float, float] = (1.0, 1.0)
     dpr: float = 1.0
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -34,14 +40,18 @@ class Wanted:
     ground: tuple[int, int, int] | None = None
     blur_sigma: float = 0.0
     sharpens: bool = False
+    pixelate: int = 0
     quality: int = 0
     qualities: Mapping[str, int] = field(default_factory=dict)
     max_bytes: int = 0
+    score: float = 0.0
     format: str = ""
+    raw: bool = False
+    skips: tuple[str, ...] = ()
     strips: bool | None = None
     keeps_copyright: bool | None = None
     file_name: str = ""
-    attaches: bool = False
+    attaches: bool | None = None
     expires_at: int = 0
 
 
@@ -63,6 +73,7 @@ def recipe_of(wanted: Wanted, outputs: tuple[Format, ...], usual: Recipe, qualit
         keep=(Keep.COPYRIGHT,) if keeps and strips else (),
         target_bytes=wanted.max_bytes or None,
         keeps_size=bool(wanted.max_bytes),
+        min_score=wanted.score or None,
         edits=_edits(wanted),
     )
 
@@ -72,25 +83,39 @@ def _edits(wanted: Wanted) -> Edits:
         min(SIDE_PX.most, max(1, round(side * zoom * wanted.dpr))) if side else None
         for side, zoom in zip((wanted.width, wanted.height), wanted.zoom, strict=True)
     ]
-    window = None
-    if wanted.crop is not None:
-        anchor = wanted.crop_anchor or wanted.anchor
-        if anchor is None:
-            raise InvalidRequest("a crop to what draws attention is not done here: resize with fill and g:sm")
-        window = Window(width=wanted.crop[0], height=wanted.crop[1], anchor=anchor)
     return Edits(
-        window=window,
+        trim=wanted.trim,
+        window=None if wanted.crop is None else _window(wanted, *wanted.crop),
         rotate_degrees=wanted.turn,
-        resize=_resize(wanted, sides[0], sides[1]) if sides != [None, None] else None,
+        resize=_resize(wanted, sides[0], sides[1]),
         blur_sigma=wanted.blur_sigma,
         sharpen=wanted.sharpens,
+        pixelate_px=wanted.pixelate,
         frame=_frame(wanted, sides),
         ground=wanted.ground,
     )
 
 
-def _resize(wanted: Wanted, width: int | None, height: int | None) -> Resize:
-    made = Resize(width_px=width, height_px=height, anchor=wanted.anchor)
+def _window(wanted: Wanted, width: float, height: float) -> Window:
+    """The crop, which imgproxy means in the turned picture, in the one that is not turned yet."""
+    gravity = (wanted.crop_gravity or wanted.gravity).before_turning(wanted.turn)
+    if gravity.anchor is None:
+        raise InvalidRequest("a crop to what draws attention is not done here: resize with fill and g:sm")
+    if wanted.turn % 180:
+        width, height = height, width
+    return Window(width=width, height=height, anchor=gravity.anchor, shift=gravity.shift)
+
+
+def _resize(wanted: Wanted, width: int | None, height: int | None) -> Resize | None:
+    gravity = wanted.gravity.at(wanted.dpr)
+    across, down = (zoom * wanted.dpr for zoom in wanted.zoom)
+    made = Resize(
+        width_px=width, height_px=height, anchor=gravity.anchor, shift=gravity.shift, zoom=(across, down),
+        least_width_px=round(wanted.least_width * wanted.dpr), least_height_px=round(wanted.least_height * wanted.dpr),
+    )  # fmt: skip
+    if (width, height) == (None, None):
+        made = replace(made, fit=Fit.SCALE if wanted.enlarges else Fit.INSIDE)
+        return None if made.zoom == (1.0, 1.0) and not made.cuts else made
     if wanted.fit == "force":
         return replace(made, fit=Fit.EXACT)
     if wanted.fit == "auto":
@@ -104,12 +129,19 @@ def _resize(wanted: Wanted, width: int | None, height: int | None) -> Resize:
     return replace(made, fit=Fit.COVER if wanted.enlarges else Fit.FILL)
 
 
+def _stands(gravity: Gravity) -> tuple[Anchor, Shift]:
+    assert gravity.anchor is not None  # was refused where the option was read
+    return gravity.anchor, gravity.shift
+
+
 def _frame(wanted: Wanted, sides: list[int | None]) -> Frame | None:
-    least = [side or 0 for side in sides] if wanted.extends else [0, 0]
+    width, height = (side or 0 for side in sides)
     top, right, bottom, left = (round(side * wanted.dpr) for side in wanted.padding)
-    if not any((*least, top, right, bottom, left)):
-        return None
-    return Frame(
-        least_width_px=least[0], least_height_px=least[1], anchor=wanted.extend_anchor,
-        top_px=top, right_px=right, bottom_px=bottom, left_px=left,
-    )  # fmt: skip
+    made = Frame(top_px=top, right_px=right, bottom_px=bottom, left_px=left)
+    if wanted.extend is not None and (width or height):
+        anchor, shift = _stands(wanted.extend.at(wanted.dpr))
+        made = replace(made, least_width_px=width, least_height_px=height, anchor=anchor, shift=shift)
+    if wanted.extend_ratio is not None and width and height:
+        anchor, shift = _stands(wanted.extend_ratio.at(wanted.dpr))
+        made = replace(made, ratio=width / height, ratio_anchor=anchor, ratio_shift=shift)
+    return None if made == Frame() else made
