@@ -71,6 +71,8 @@ def test_the_command_signs_and_warms(shop: Server, tmp_path: Path) -> None:
     for url in urls.split():
         check(shop, url, 100)
     listing = tmp_path / "urls.txt"
+    (told,) = shop.pixlean("sign", "--info", "shop/red.jpg", "--base", shop.url).split()
+    assert httpx.get(told).json()["width_px"] == photo().width
     listing.write_text(shop.pixlean("sign", "w=90", "shop/red.jpg", "shop/shoes/red.jpg") + "# done\n")
     assert shop.pixlean("warm", str(listing), "--accepts", "avif,plain") == "4 of 4 answers are ready\n"
     listing.write_text(f"{shop.url}/img/unsigned/w640/shop/missing.jpg\n")

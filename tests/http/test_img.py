@@ -206,6 +206,52 @@ def test_names_with_spaces_and_letters_of_other_alphabets(pictures: Server) -> N
     assert get(pictures, signed("/w=20/shop/a%20b/%C3%BC.png")).status_code == 200
 
 
+def told(path: str, key: str = KEY) -> str:
+    """``/source/path`` as a signed URL of what is told of it."""
+    return f"/info/{Signatures(keys=(PathKey(key.encode()),), size_bytes=32).sign(f'/info{path}')}{path}"
+
+
+def test_what_a_picture_is_can_be_asked_by_url(pictures: Server) -> None:
+    answer = get(pictures, told("/shop/cat.jpg"))
+    assert answer.status_code == 200, answer.text
+    facts = answer.json()
+    assert (facts["format"], facts["width_px"], facts["height_px"]) == ("jpeg", 480, 640)
+    assert facts["estimate"]["estimated_optimized_size"] < facts["size_bytes"] == len(FILES["/shop/cat.jpg"])
+    assert answer.headers["cache-control"].startswith("public, max-age=600")
+    sent = pictures.client.post("/info", files={"file": ("cat.jpg", FILES["/shop/cat.jpg"])}).json()
+    assert facts == sent
+    assert get(pictures, told("/disk/below/flat.png")).json()["format"] == "png"
+    assert get(pictures, told("/shop/a%20b/%C3%BC.png")).json()["format"] == "png"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (f"/info/{signed('/info/shop/cat.jpg', 'another key').split('/')[2]}/shop/cat.jpg", 403),
+        ("/info/unsigned/shop/cat.jpg", 403),
+        # A signature of the picture is none of what is told of it, nor the other way round.
+        (f"/info/{signed('/-/shop/cat.jpg').split('/')[2]}/shop/cat.jpg", 403),
+        (f"/info/{signed('/shop/cat.jpg').split('/')[2]}/shop/cat.jpg", 403),
+        (f"/img/{told('/shop/cat.jpg').split('/')[2]}/-/shop/cat.jpg", 403),
+        (told("/shop/text.jpg"), 415),
+        (told("/shop/none.jpg"), 404),
+        (told("/other/cat.jpg"), 404),
+        (told("/shop/../secret.png"), 400),
+        (told("/disk/leads-out.png"), 404),
+        (told("/shop/far.jpg"), 403),
+        ("/info/unsigned/shop", 400),
+        ("/info/", 400),
+    ],
+)
+def test_nothing_is_told_of_what_was_not_named_and_signed(pictures: Server, path: str, status: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", pictures.port, timeout=60)  # other clients tidy paths up
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    assert answer.status == status, answer.read()
+    assert set(json.loads(answer.read())) == {"error", "message"} and answer.headers["cache-control"] == "no-store"
+    connection.close()
+
+
 def test_a_folder_is_a_source_too(pictures: Server) -> None:
     answer = get(pictures, signed("/w=64/disk/below/flat.png"))
     assert answer.status_code == 200 and opened(answer.content).size == (64, 48)

@@ -12,12 +12,13 @@ from pixlean.cli.say import fail
 
 def sign(
     options: str,
-    sources: Annotated[tuple[str, ...], Parameter(negative=())],
+    sources: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     /,
     *,
     base: Annotated[str, Parameter(name="--base")] = "",
+    info: Annotated[bool, Parameter(name="--info", negative=())] = False,
 ) -> None:
-    """Print the signed URL of pictures: with the first of IMG_KEYS, for GET /img.
+    """Print the signed URL of pictures: with the first of IMG_KEYS, for GET /img, or GET /info.
 
     Parameters
     ----------
@@ -27,6 +28,8 @@ def sign(
         Pictures, each as the name of one of IMG_SOURCES and a path below it, such as shop/shoes/red.jpg.
     base
         What URLs begin with, such as https://images.example.com. Default: PUBLIC_URL, or nothing.
+    info
+        URLs that tell what pictures are. They take no options: every argument is a picture.
     """
     from pixlean.access import settings as access
     from pixlean.config import SettingsError, read
@@ -42,9 +45,16 @@ def sign(
         fail("IMG_KEYS is not set", hint="docs/img.md tells how URLs are signed")
     known = {shelf.name for shelf in environment.of(service.Settings).picture_shelves}
     start = (base or environment.of(web.Settings).public_url).rstrip("/")
-    for source in sources:
+    named = (options, *sources) if info else sources
+    if not named:
+        fail("no picture is named", hint="pixlean sign --help")
+    for source in named:
         name, slash, path = source.strip("/").partition("/")
         if not slash or (known and name not in known):
             fail(f"{source!r} names no source and path", hint=f"sources: {', '.join(sorted(known)) or 'IMG_SOURCES'}")
-        below = f"/{quote(options, safe='=,')}/{name}/{quote(path, safe='/')}"
+        place = f"{name}/{quote(path, safe='/')}"
+        if info:
+            print(f"{start}/info/{signatures.sign(f'/info/{place}')}/{place}")
+            continue
+        below = f"/{quote(options, safe='=,')}/{place}"
         print(f"{start}/img/{signatures.sign(below)}{below}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -175,6 +176,16 @@ class Pictures:
                 raise
             return kept.shown(State.STALE, now)
 
+    @asynccontextmanager
+    async def opened(self, place: Place) -> AsyncIterator[tuple[MemoryFile, Lifetime]]:
+        """The file at a place, fetched, and how long what is told of it holds. Raises as above."""
+        with self._fetcher.new_file() as file:
+            told = await self._fetched(place, file, None)
+            yield file, self._lifetime(told)
+
+    def _lifetime(self, told: str) -> Lifetime:
+        return self._settings.lifetime or read(told) or self._settings.usual
+
     def _started(self, key: str, wish: Wish) -> asyncio.Task[Shown]:
         """The one task that makes a picture, however many ask for it."""
         task = self._running.get(key)
@@ -191,8 +202,8 @@ class Pictures:
 
     async def _made(self, key: str, wish: Wish) -> Shown:
         with self._fetcher.new_file() as file:
-            told = await self._fetched(wish, file)
-            lifetime = wish.lifetime or self._settings.lifetime or read(told) or self._settings.usual
+            told = await self._fetched(wish.place, file, wish.most_bytes)
+            lifetime = wish.lifetime or self._lifetime(told)
             if wish.untouched:
                 data = await asyncio.to_thread(file.read_all)
                 form = detect(data)
@@ -218,17 +229,16 @@ class Pictures:
                 )
         return kept.shown(State.MISS, now)
 
-    async def _fetched(self, wish: Wish, file: MemoryFile) -> str:
+    async def _fetched(self, place: Place | Address, file: MemoryFile, most_bytes: int | None) -> str:
         """Fetch a picture into an empty file and return its ``Cache-Control``."""
-        place = wish.place
         if isinstance(place, Place) and not place.shelf.is_web:
-            return await self._reader.read(place, file, wish.most_bytes)
+            return await self._reader.read(place, file, most_bytes)
         url, within = (
             (place.shelf.address(place.path), (place.shelf.url,))
             if isinstance(place, Place)
             else (place.url, place.within)
         )
-        return (await self._fetcher.fetch_within(within, url, file, wish.most_bytes)).cache_control
+        return (await self._fetcher.fetch_within(within, url, file, most_bytes)).cache_control
 
     async def _kept(self, key: str, now: float) -> _Kept | None:
         at_hand = self._at_hand.pop(key, None)

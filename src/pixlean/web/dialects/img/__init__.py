@@ -1,4 +1,4 @@
-"""pixlean's own pictures by URL: ``GET /img/{signature}/{options}/{source}``."""
+"""pixlean's own pictures by URL: ``GET /img/{signature}/{options}/{source}``, and what is told of them."""
 
 from __future__ import annotations
 

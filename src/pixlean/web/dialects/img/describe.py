@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pixlean.web.facts import FACTS
+
 _KINDS = ("image/jpeg", "image/png", "image/webp", "image/avif", "image/gif", "image/svg+xml")
 _PARTS = {
     "signature": "HMAC-SHA-256 of the path behind it, URL-safe base64; `pixlean sign` makes it.",
@@ -12,6 +14,14 @@ _PARTS = {
     "path": "The picture's path below that source.",
 }
 
+
+def _parameters(*names: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "in": "path", "required": True, "description": _PARTS[name], "schema": {"type": "string"}}
+        for name in names
+    ]
+
+
 PATHS: dict[str, dict[str, Any]] = {
     "/img/{signature}/{options}/{source}/{path}": {
         "get": {
@@ -19,10 +29,7 @@ PATHS: dict[str, dict[str, Any]] = {
             "x-works": True,
             "security": [{}],
             "parameters": [
-                *(
-                    {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-                    for name, text in _PARTS.items()
-                ),
+                *_parameters(*_PARTS),
                 {
                     "name": "download", "in": "query", "schema": {"type": "string"},
                     "description": "Save it under this name, or its own.",
@@ -45,5 +52,14 @@ PATHS: dict[str, dict[str, Any]] = {
                 "416": {"description": "There is nothing in that range."},
             },
         }
-    }
+    },
+    "/info/{signature}/{source}/{path}": {
+        "get": {
+            "summary": "What a picture is.",
+            "x-works": True,
+            "security": [{}],
+            "parameters": _parameters("signature", "source", "path"),
+            "responses": {"200": {"description": "The facts.", "content": {"application/json": {"schema": FACTS}}}},
+        }
+    },
 }  # fmt: skip

@@ -54,6 +54,19 @@ def read_url(
     )
 
 
+def read_info_url(sent: bytes, signatures: Signatures | None, settings: Settings) -> tuple[str, str]:
+    """Source and path of ``/info/{signature}/{source}/{path}``. Raises as above.
+
+    What is signed begins with /info: a picture's signature does not tell about it, nor the other way round.
+    """
+    parts = sent.partition(b"?")[0].decode("latin-1").split("/", 4)
+    if len(parts) != 5:
+        raise InvalidRequest("what is told of a picture has the URL /info/{signature}/{source}/{path}")
+    _, _, signature, shelf, path = parts
+    _check(signature, f"/info/{shelf}/{path}", signatures, settings)
+    return _plain(shelf), normal_path(_plain(path), "source")
+
+
 def _check(signature: str, path: str, signatures: Signatures | None, settings: Settings) -> None:
     if settings.is_open and signature == UNSIGNED:
         return

@@ -8,19 +8,21 @@ from functools import lru_cache, partial
 from pathlib import PurePosixPath
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from pixlean.access.signatures import Signatures
 from pixlean.domain.errors import PixleanError
 from pixlean.domain.formats import FORMATS
+from pixlean.service.inputs import Upload
 from pixlean.service.pictures import Shown, State, Wish
+from pixlean.web import facts
 from pixlean.web.admission import enter
 from pixlean.web.answers import attachment, file_ending
 from pixlean.web.contract import account, services
 from pixlean.web.dialects.img.errors import draw_error, show_error
 from pixlean.web.dialects.img.options import NO_HINTS, Hints
-from pixlean.web.dialects.img.read import HINTS, Asked, hints_of, read_url
+from pixlean.web.dialects.img.read import HINTS, Asked, hints_of, read_info_url, read_url
 from pixlean.web.dialects.img.settings import Settings
 from pixlean.web.download import is_known, show_part
 
@@ -60,8 +62,25 @@ class Endpoint:
         noted.format, noted.bytes_out = str(shown.format), len(shown.data)
         return self._show(request, asked, shown)
 
-    def _failed(self, error: PixleanError) -> Response:
-        response = draw_error(error) if self.settings.errors == "picture" else show_error(error)
+    async def info(self, request: Request) -> Response:
+        """``GET /info/{signature}/{source}/{path}``."""
+        enter(request, NAME)
+        house = services(request)
+        try:
+            sent = request.scope.get("raw_path") or request.url.path.encode()
+            source, path = read_info_url(sent, house.picture_signatures, self.settings)
+            async with house.pictures.opened(house.pictures.place(source, path)) as (file, lifetime):
+                looked = await house.look(Upload(file), house.settings.default_recipe)
+        except PixleanError as error:
+            account(request).error = str(error.code)
+            return self._failed(error, draws=False)
+        noted = account(request)
+        noted.format, noted.seconds = str(looked.facts.format), looked.seconds
+        headers = {"Cache-Control": lifetime.text, "Server-Timing": facts.timing(looked.seconds)}
+        return JSONResponse(facts.told(looked), headers=headers)
+
+    def _failed(self, error: PixleanError, *, draws: bool = True) -> Response:
+        response = draw_error(error) if draws and self.settings.errors == "picture" else show_error(error)
         if self.settings.error_seconds and response.status_code in _LASTING:
             response.headers["Cache-Control"] = f"public, max-age={self.settings.error_seconds}"
         return response
@@ -107,4 +126,8 @@ def _told(shown: Shown) -> dict[str, str]:
 def routes(settings: Settings) -> tuple[Route, ...]:
     """All endpoints."""
     read = lru_cache(_MOST_READ)(partial(read_url, settings=settings))
-    return (Route("/img/{rest:path}", Endpoint(settings=settings, read=read).picture, methods=["GET"]),)
+    endpoint = Endpoint(settings=settings, read=read)
+    return (
+        Route("/img/{rest:path}", endpoint.picture, methods=["GET"]),
+        Route("/info/{rest:path}", endpoint.info, methods=["GET"]),
+    )

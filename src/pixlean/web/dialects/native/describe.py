@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from pixlean.domain.delivery import Provider
-from pixlean.domain.facts import Facts
 from pixlean.domain.formats import FORMATS
+from pixlean.web.facts import FACTS
 from pixlean.web.negotiate import OUTPUTS
 
 _OPTIMIZATION: dict[str, Any] = {
@@ -123,17 +122,6 @@ def _multipart(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 _OPTIONS = {"type": "string", "description": 'JSON: {"optimization": {...}, "storage": {...}, "report": false}'}
-_FACTS: dict[str, Any] = {
-    "type": "object",
-    "required": [*(field.name for field in fields(Facts)), "estimate"],
-    "properties": {
-        "palette": {"type": "array", "items": {"type": "string"}},
-        "blurhash": {"type": "string"},
-        "thumbhash": {"type": "string", "description": "Base64."},
-        "lqip": {"type": "string", "description": "A tiny picture as a data URL."},
-    },
-}
-
 PATHS: dict[str, dict[str, Any]] = {
     "/optimize": {
         "post": {
@@ -220,7 +208,7 @@ PATHS: dict[str, dict[str, Any]] = {
                     },
                 },
             },
-            "responses": {"200": {"description": "The facts.", "content": {"application/json": {"schema": _FACTS}}}},
+            "responses": {"200": {"description": "The facts.", "content": {"application/json": {"schema": FACTS}}}},
         }
     },
     **{

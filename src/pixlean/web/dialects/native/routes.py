@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,6 +17,7 @@ from pixlean.domain.version import VERSION
 from pixlean.service.compress import Compressed
 from pixlean.service.estimate import Estimated
 from pixlean.service.look import Looked
+from pixlean.web import facts
 from pixlean.web.admission import admit, identify
 from pixlean.web.answers import note, unless_gone
 from pixlean.web.callers import bearer_key
@@ -109,7 +110,7 @@ def _show_picture(compressed: Compressed) -> Response:
         "X-Original-Format": str(report.source_format),
         "X-Output-Format": str(report.format),
         "X-Optimization-Method": report.method,
-        "Server-Timing": _timing(compressed.seconds),
+        "Server-Timing": facts.timing(compressed.seconds),
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
@@ -126,10 +127,6 @@ def _show_picture(compressed: Compressed) -> Response:
         # The bytes are the file; Content-Encoding would make clients unpack it.
         headers["Content-Disposition"] = 'attachment; filename="optimized.svgz"'
     return Response(compressed.outcome.data, media_type=media_type, headers=headers)
-
-
-def _timing(seconds: dict[str, float]) -> str:
-    return ", ".join(f"{name};dur={1000 * value:.1f}" for name, value in seconds.items())
 
 
 def _show_delivered(compressed: Compressed, delivered: Delivered, *, reports: bool) -> Response:
@@ -150,7 +147,7 @@ def _show_delivered(compressed: Compressed, delivered: Delivered, *, reports: bo
             },
             "message": None,
         },
-        headers={"Server-Timing": _timing(compressed.seconds), "Cache-Control": "no-store"},
+        headers={"Server-Timing": facts.timing(compressed.seconds), "Cache-Control": "no-store"},
     )
 
 
@@ -171,20 +168,13 @@ def _show_estimate(estimated: Estimated, *, alternatives: bool) -> Response:
             "confidence": str(forecast.confidence),
             **({"alternatives": [_show_alternative(each) for each in forecast.alternatives]} if alternatives else {}),
         },
-        headers={"Server-Timing": _timing(estimated.seconds), "Cache-Control": "no-store"},
+        headers={"Server-Timing": facts.timing(estimated.seconds), "Cache-Control": "no-store"},
     )
 
 
 def _show_info(looked: Looked) -> Response:
-    facts, forecast = looked.facts, looked.estimate
-    estimate = {
-        "estimated_optimized_size": forecast.optimized_bytes,
-        "estimated_reduction_percent": round(forecast.reduction_percent, 1),
-        "confidence": str(forecast.confidence),
-    }
     return JSONResponse(
-        {**asdict(facts), "estimate": estimate},
-        headers={"Server-Timing": _timing(looked.seconds), "Cache-Control": "no-store"},
+        facts.told(looked), headers={"Server-Timing": facts.timing(looked.seconds), "Cache-Control": "no-store"}
     )
 
 
