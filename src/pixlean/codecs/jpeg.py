@@ -18,7 +18,7 @@ from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
-from pixlean.imaging import jpegli
+from pixlean.imaging import jpegli, jpegread
 from pixlean.imaging.contract import Abilities, Codec, DropTrial, Knob, Make, Source, Trial, Writes, run_it
 from pixlean.imaging.eyes import vips_jpeg_eyes
 from pixlean.imaging.jpegfile import (
@@ -40,7 +40,7 @@ from pixlean.imaging.jpegfile import (
     with_density,
     with_exif,
 )
-from pixlean.imaging.jpegpixels import JPEGLI, QUICK_EFFORT, TRELLIS, chroma_for, encode, encoder_for
+from pixlean.imaging.jpegpixels import JPEGLI, QUICK_EFFORT, TRELLIS, WHOLE, chroma_for, encode, encoder_for
 from pixlean.imaging.metadata import metadata_by_pillow, read_exif
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow
 from pixlean.imaging.sampling import tiles
@@ -154,6 +154,10 @@ def _strip(make: Make, *, guess_head: Callable[[bytes, int], Forecast | None] | 
 
 def _frames(data: bytes) -> Iterator[Array]:
     """The one frame as L, RGB or CMYK, uint8."""
+    usual = jpegread.decoded(data)
+    if usual is not None:
+        yield usual
+        return
     try:
         image = load_pixels(open_with_pillow(data, "JPEG"))
     except BadImage:
@@ -305,9 +309,9 @@ def _encode(picture: Picture, wish: Encoding) -> bytes:
     encoder = encoder_for(wish.quality, wish.effort, pixels.shape[0] * pixels.shape[1])
     # One decision for all qualities below: a search over the quality must not meet a jump.
     whole = wish.whole_chroma or wish.quality >= 95
-    subsampling = "444" if whole else chroma_for(pixels, 80, encoder)
+    chroma = WHOLE if whole else chroma_for(pixels, 80, encoder)
     progressive = _scans(wish.progressive, wish.effort)
-    encoded = encode(pixels, wish.quality, encoder, progressive=progressive, subsampling=subsampling)
+    encoded = encode(pixels, wish.quality, encoder, progressive=progressive, chroma=chroma)
     if wish.density_dpi is not None:
         encoded = with_density(encoded, wish.density_dpi)
     return encoded if wish.exif is None else with_exif(encoded, wish.exif)
@@ -319,8 +323,8 @@ def _again_with(encoder: str, source: Source, quality: int, recipe: Recipe) -> b
         return _with_turbo(source, quality, recipe)
     pixels = source.picture.first
     halved = source.info.chroma_subsampling in ("420", "422", "440", "411")
-    subsampling = "420" if halved else chroma_for(pixels, quality, encoder)
-    return encode(pixels, quality, encoder, progressive=_asked(recipe), subsampling=subsampling)
+    chroma = chroma_for(pixels, quality, encoder, halved=halved)
+    return encode(pixels, quality, encoder, progressive=_asked(recipe), chroma=chroma)
 
 
 def _with_turbo(source: Source, quality: int, recipe: Recipe) -> bytes:

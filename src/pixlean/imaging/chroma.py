@@ -5,6 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from pixlean.imaging.pixels import Array
+from pixlean.imaging.sampling import parts
+
+# Of larger pictures tiles are looked at: all of a megapixel takes 9 ms, a fifth of encoding it. On 81 pictures
+# their mean was from .76 to 1.03 of the whole one (quartiles), and the decisions that hang on it changed for four.
+_SAMPLE_PX, _TILE_PX = 262_144, 128
 
 
 def halving_loss(pixels: Array) -> float:
@@ -13,15 +18,20 @@ def halving_loss(pixels: Array) -> float:
     Photographs lie below 1; from 1.5 on it shows as bleeding around coloured lines and text. Infinite for pictures
     that can't be halved, 0 for grey ones.
     """
-    import cv2
-
     if pixels.ndim == 2:
         return 0.0
-    chroma = cv2.cvtColor(np.ascontiguousarray(pixels[..., :3]), cv2.COLOR_RGB2YCrCb)[..., 1:]
-    rows, columns = (size & ~1 for size in chroma.shape[:2])
-    if not rows or not columns:
+    if min(pixels.shape[:2]) < 2:
         return np.inf
-    whole = np.ascontiguousarray(chroma[:rows, :columns])
+    grid = parts(pixels, tile_px=_TILE_PX, most_px=_SAMPLE_PX) or [[pixels]]
+    return float(np.mean([_loss(part) for row in grid for part in row]))
+
+
+def _loss(pixels: Array) -> float:
+    import cv2
+
+    rows, columns = (size & ~1 for size in pixels.shape[:2])
+    planes = cv2.cvtColor(np.ascontiguousarray(pixels[:rows, :columns, :3]), cv2.COLOR_RGB2YCrCb)
+    whole = np.ascontiguousarray(planes[..., 1:])
     return float(cv2.absdiff(whole, _there_and_back(whole)).mean())
 
 

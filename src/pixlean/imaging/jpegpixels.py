@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -48,47 +49,60 @@ def encoder_for(quality: float, effort: int | None, pixels: int) -> str:
     return TRELLIS if worth and not quick and jpegtrellis.available() else JPEGLI
 
 
-def chroma_for(pixels: Array, quality: float, encoder: str) -> str:
-    """``420`` where its loss does not show with this encoder, else ``444``: (rows, columns[, 3]), uint8."""
-    if pixels.ndim == 2:
-        return "420"
+@dataclass(frozen=True)
+class Chroma:
+    """How colours are stored: ``subsampling`` 420 or 444; of halved ones, whether their edges are kept sharp."""
+
+    subsampling: str
+    sharp: bool = False
+
+
+WHOLE = Chroma("444")
+
+
+def chroma_for(pixels: Array, quality: float, encoder: str, *, halved: bool = False) -> Chroma:
+    """Halved where that does not show with this encoder, or where it must be: (rows, columns[, 3]), uint8."""
+    if pixels.ndim == 2 or (halved and encoder != TRELLIS):
+        return Chroma("420")
     low, high = (
         (_WHOLE_FROM, _WHOLE_AT_HIGH_QUALITY) if encoder == TRELLIS
         else (_AVERAGED_WHOLE_FROM, _AVERAGED_WHOLE_AT_HIGH_QUALITY)
     )  # fmt: skip
-    return "444" if halving_loss(pixels) > (low if quality < _HIGH_QUALITY else high) else "420"
+    loss = halving_loss(pixels)
+    if not halved and loss > (low if quality < _HIGH_QUALITY else high):
+        return WHOLE
+    return Chroma("420", sharp=encoder == TRELLIS and loss > _SHARP_FROM)
 
 
-def encode(pixels: Array, quality: float, encoder: str, *, progressive: bool | None, subsampling: str) -> bytes:
+def encode(pixels: Array, quality: float, encoder: str, *, progressive: bool | None, chroma: Chroma) -> bytes:
     """Encode grey or RGB pixels; ``progressive`` ``None`` is what is smaller. Raises what the encoder raises."""
     if encoder == MOZJPEG:
-        return _mozjpeg(pixels, quality, progressive=progressive is not False, subsampling=subsampling)
+        return _mozjpeg(pixels, quality, progressive=progressive is not False, chroma=chroma)
     shift = _SHIFT if quality >= 50 else _SHIFT_BELOW_50
     distance = jpegli.quality_to_distance(min(100, quality + shift))
-    if encoder == TRELLIS and (quality >= _HIGH_QUALITY or subsampling != "444"):
-        make = partial(_trellis, pixels, distance, subsampling, quality)
+    if encoder == TRELLIS and (quality >= _HIGH_QUALITY or chroma != WHOLE):
+        make = partial(_trellis, pixels, distance, chroma, quality)
     else:
-        make = partial(_jpegli, pixels, distance, subsampling)
+        make = partial(_jpegli, pixels, distance, chroma)
     if progressive is None and pixels.shape[0] * pixels.shape[1] <= _SMALL_PIXELS:
         return min(make(progressive=True), make(progressive=False), key=len)
     return make(progressive=progressive is not False)
 
 
-def _jpegli(pixels: Array, distance: float, subsampling: str, *, progressive: bool) -> bytes:
-    return jpegli.encode(pixels, distance=distance, subsampling=subsampling, progressive=progressive)
+def _jpegli(pixels: Array, distance: float, chroma: Chroma, *, progressive: bool) -> bytes:
+    return jpegli.encode(pixels, distance=distance, subsampling=chroma.subsampling, progressive=progressive)
 
 
-def _trellis(pixels: Array, distance: float, subsampling: str, quality: float, *, progressive: bool) -> bytes:
+def _trellis(pixels: Array, distance: float, chroma: Chroma, quality: float, *, progressive: bool) -> bytes:
     """With the tables of a larger distance, at which it looks as jpegli does at this one."""
-    sharp = subsampling == "420" and halving_loss(pixels) > _SHARP_FROM
-    farther = _WHOLE_FARTHER if subsampling == "444" else _SHARP_FARTHER if sharp else _FARTHER
+    farther = _WHOLE_FARTHER if chroma == WHOLE else _SHARP_FARTHER if chroma.sharp else _FARTHER
     factor = float(np.interp(quality, [at for at, _ in farther], [by for _, by in farther]))
     return jpegtrellis.encode(
-        pixels, distance=factor * distance, subsampling=subsampling, sharp=sharp, progressive=progressive
+        pixels, distance=factor * distance, subsampling=chroma.subsampling, sharp=chroma.sharp, progressive=progressive
     )
 
 
-def _mozjpeg(pixels: Array, quality: float, *, progressive: bool, subsampling: str) -> bytes:
+def _mozjpeg(pixels: Array, quality: float, *, progressive: bool, chroma: Chroma) -> bytes:
     image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     encoded: bytes = image.jpegsave_buffer(
         Q=round(quality),
@@ -98,7 +112,7 @@ def _mozjpeg(pixels: Array, quality: float, *, progressive: bool, subsampling: s
         optimize_scans=progressive,
         interlace=progressive,
         quant_table=3,
-        subsample_mode="off" if subsampling == "444" else "on",
+        subsample_mode="off" if chroma == WHOLE else "on",
         keep="none",
     )
     return encoded

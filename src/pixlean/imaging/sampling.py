@@ -39,6 +39,12 @@ def mosaic(frame: Array, *, tile_px: int, most_px: int, step_px: int = 16) -> Ar
 
     ``None`` where the picture is hardly larger than that, or too narrow: then it is its own best sample.
     """
+    grid = parts(frame, tile_px=tile_px, most_px=most_px, step_px=step_px)
+    return None if grid is None else np.concatenate([np.concatenate(row, axis=1) for row in grid])
+
+
+def parts(frame: Array, *, tile_px: int, most_px: int, step_px: int = 16) -> list[list[Array]] | None:
+    """The tiles of a mosaic, row by row, each a view of the frame."""
     rows, columns = frame.shape[:2]
     if rows * columns < 1.5 * most_px or min(rows, columns) < tile_px:
         return None
@@ -46,9 +52,7 @@ def mosaic(frame: Array, *, tile_px: int, most_px: int, step_px: int = 16) -> Ar
     across = min(columns // tile_px, max(1, round(math.sqrt(count * columns / rows))))
     down = min(rows // tile_px, max(1, count // across))
     tops, lefts = (_starts(size, tile_px, number, step_px) for size, number in ((rows, down), (columns, across)))
-    return np.concatenate(
-        [np.concatenate([frame[top : top + tile_px, left : left + tile_px] for left in lefts], axis=1) for top in tops]
-    )
+    return [[frame[top : top + tile_px, left : left + tile_px] for left in lefts] for top in tops]
 
 
 _JPEG_HEAD_BYTES = 620

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 _LIBRARIES = (
-    "oxipng", "imagecodecs", "pyvips", "tinycss2", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "PIL.WebPImagePlugin",
+    "oxipng", "imagecodecs", "imagecodecs._jpeg8", "pyvips", "tinycss2", "PIL.JpegImagePlugin", "PIL.PngImagePlugin",
+    "PIL.WebPImagePlugin",
 )  # fmt: skip
 _NAMED = ("pillow", "pyvips-binary", "imagecodecs", "pyoxipng", "pyjpegli", "pillow-heif", "scour")
 
