@@ -4,8 +4,10 @@
 set -eu
 python=$1
 cd "$(dirname "$0")/../src/pixlean/imaging/native"
-digest=$(sha256sum jpegtrellis.c | cut -c1-64)
-for machine in x86_64 aarch64; do
-  "$python" -m ziglang cc -target "$machine-linux-gnu.2.17" -O3 -ffast-math -fno-finite-math-only -fPIC -shared -s \
-    -Wall -Wextra -Werror -DSOURCE="\"$digest\"" -o "jpegtrellis-$machine.so" jpegtrellis.c -lm
+for name in jpegtrellis palettemap; do
+  digest=$(sha256sum "$name.c" | cut -c1-64)
+  for machine in x86_64 aarch64; do
+    "$python" -m ziglang cc -target "$machine-linux-gnu.2.17" -O3 -ffast-math -fno-finite-math-only -fPIC -shared -s \
+      -Wall -Wextra -Werror -DSOURCE="\"$digest\"" -o "$name-$machine.so" "$name.c" -lm
+  done
 done

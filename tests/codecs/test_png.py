@@ -12,6 +12,7 @@ from PIL import Image, ImageFilter, PngImagePlugin
 import pixlean
 from pictures import DURATIONS, animated, exif, graphic, opened, photo, saved, wide_icc, with_alpha
 from pixlean.codecs import png
+from pixlean.imaging import pngguess, pngpalette
 
 
 @pytest.mark.parametrize("options", [{"quality": 100}, {"quality": 30, "png_lossy": False}])
@@ -106,13 +107,14 @@ def test_palettes_that_would_fail_their_floor_are_not_chosen_for_the_whole_of_a_
 ) -> None:
     """Noise has more colours than any palette; to find that out on all of it takes seconds."""
     chosen: list[int] = []
-    quantised = png._quantised_png
+    quantised = pngpalette.quantised
 
     def counted(pixels: np.ndarray, **wish: Any) -> bytes:
         chosen.append(pixels.shape[0] * pixels.shape[1])
         return quantised(pixels, **wish)
 
-    monkeypatch.setattr(png, "_quantised_png", counted)
+    for module in (png, pngguess, pngpalette):
+        monkeypatch.setattr(module, "quantised", counted)
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (700, 800, 3), np.uint8))
     outcome = pixlean.compress(saved(noise, "PNG"), quality=75)
     assert max(chosen) < 100_000 and np.array_equal(np.asarray(opened(outcome.data)), np.asarray(noise))

@@ -98,7 +98,8 @@ def _at_quality(canvas: Canvas, target: Format, picture: Picture) -> Candidate:
     """At the recipe's quality, but no better than the source's own where it has the same scale."""
     known = canvas.source_quality(target)
     quality = canvas.recipe.quality if known is None else min(canvas.recipe.quality, known)
-    return _candidate(target, picture, canvas.encoded(target, picture, quality), quality, encodes=1)
+    data = canvas.encoded(target, picture, quality, alone=True)
+    return _candidate(target, picture, data, quality, encodes=1)
 
 
 def _looks_the_same(canvas: Canvas, candidate: Candidate) -> bool:

@@ -52,14 +52,16 @@ class Canvas:
         return self._judges[key][1]
 
     def wish(
-        self, quality: float, *, lossless: bool = False, draft: bool = False, whole_chroma: bool = False
-    ) -> Encoding:
+        self, quality: float, *, lossless: bool = False, draft: bool = False, alone: bool = False,
+        whole_chroma: bool = False,
+    ) -> Encoding:  # fmt: skip
         """How the recipe wants it encoded."""
         recipe = self.recipe
         return Encoding(
             quality=quality,
             lossless=lossless,
             draft=draft,
+            alone=alone,
             effort=0 if recipe.preview else recipe.effort,
             progressive=recipe.progressive_jpeg,
             careful=recipe.smart or recipe.min_score is not None or len(recipe.outputs) > 1,
@@ -70,10 +72,10 @@ class Canvas:
 
     def encoded(
         self, target: Format, picture: Picture, quality: float, *, lossless: bool = False, draft: bool = False,
-        whole_chroma: bool = False,
+        alone: bool = False, whole_chroma: bool = False,
     ) -> bytes:  # fmt: skip
         """A picture in a format. Raises what its encoder raises."""
-        wish = self.wish(quality, lossless=lossless, draft=draft, whole_chroma=whole_chroma)
+        wish = self.wish(quality, lossless=lossless, draft=draft, alone=alone, whole_chroma=whole_chroma)
         return writes_of(target).encode(picture, wish)
 
     def needs_whole_chroma(self, picture: Picture, wanted_score: float) -> bool:

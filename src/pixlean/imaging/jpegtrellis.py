@@ -8,18 +8,16 @@ library is built for x86-64 and aarch64 and comes with the package; elsewhere, o
 from __future__ import annotations
 
 import io
-import platform
 import struct
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pixlean.domain.errors import EngineFailed
-from pixlean.imaging import jpegli
+from pixlean.imaging import jpegli, ownlib
 from pixlean.imaging.sharpyuv import Planes, sharp_planes
 from pixlean.imaging.sharpyuv import available as sharp_available
 
@@ -49,11 +47,7 @@ class Quantised:
 
 @lru_cache(maxsize=1)
 def _library() -> tuple[Any, Any]:
-    import cffi
-
-    ffi = cffi.FFI()
-    ffi.cdef(_DECLARATIONS)
-    return ffi, ffi.dlopen(str(Path(__file__).parent / "native" / f"jpegtrellis-{platform.machine()}.so"))
+    return ownlib.load("jpegtrellis", _DECLARATIONS)
 
 
 def source_digest() -> str:

@@ -11,6 +11,7 @@ from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
 from pixlean.imaging.colour import icc_to_keep
+from pixlean.imaging.contract import Source
 from pixlean.imaging.metadata import orientation_exif
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -128,3 +129,19 @@ def with_density(data: bytes, dpi: tuple[float, float] | None) -> bytes:
         per_metre = (max(1, min((1 << 31) - 1, round(value / _METRES_AN_INCH))) for value in dpi)
         chunks.insert(1, (b"pHYs", struct.pack(">IIB", *per_metre, 1)))
     return SIGNATURE + b"".join(chunk(kind, body) for kind, body in chunks)
+
+
+def with_colour_of(source: Source, made: bytes, recipe: Recipe) -> bytes:
+    """Picture chunks of ``made`` with the colour, and where kept the metadata, of the source."""
+    out = bytearray(SIGNATURE)
+    travelling = [
+        chunk(kind, body)
+        for kind, body in chunks_of(selected_chunks(source.data, source.info, recipe), Limits())
+        if kind not in PICTURE and kind != b"sBIT" and kind not in (b"bKGD", b"sPLT")
+    ]
+    for kind, body in chunks_of(made, Limits()):
+        if kind in PICTURE:
+            out += chunk(kind, body)
+        if kind == b"IHDR":
+            out += b"".join(travelling)
+    return bytes(out)
