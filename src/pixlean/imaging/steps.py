@@ -224,12 +224,13 @@ def _pixelated(image: Any, edits: Edits, space: str, _kind: str) -> tuple[Any, s
 
 def _squared(image: Any, edits: Edits) -> Any:
     """Squares of one colour each: the mean of what they cover."""
-    side = edits.pixelate_px
-    if side <= 1:
+    if edits.pixelate_px <= 1:
         return image
-    across, down = (-(-length // side) * side for length in (image.width, image.height))
+    # No square is larger than the picture: filling up to one would take as long as whoever asks pleases.
+    wide, high = min(edits.pixelate_px, image.width), min(edits.pixelate_px, image.height)
+    across, down = -(-image.width // wide) * wide, -(-image.height // high) * high
     whole = image.embed(0, 0, across, down, extend="copy")
-    return whole.shrink(side, side).zoom(side, side).crop(0, 0, image.width, image.height)
+    return whole.shrink(wide, high).zoom(wide, high).crop(0, 0, image.width, image.height)
 
 
 _EFFECTS = (_modulated, _contrasted, _greyed, _blurred, _sharpened, _pixelated)

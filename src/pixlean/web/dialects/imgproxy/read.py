@@ -72,7 +72,7 @@ def _untouched(wanted: Wanted, outputs: tuple[Format, ...], settings: Settings) 
     """Formats whose files go out as they are; never drawings, which may hold scripts."""
     if wanted.raw:
         return tuple(each for each in Format if not FORMATS[each].vector)
-    skips = {"jpeg" if name == "jpg" else name for name in (*settings.skips, *wanted.skips)}
+    skips = {"jpeg" if name == "jpg" else name for name in map(str.lower, (*settings.skips, *wanted.skips))}
     alike = tuple(Format) if outputs == _PREFERRED else outputs
     return tuple(each for each in alike if str(each) in skips and not FORMATS[each].vector)
 
