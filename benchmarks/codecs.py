@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 import pixlean
-from pixlean.imaging.perception import compare, prepare
+from pixlean.imaging.ssimulacra2 import compare, prepare
 
 QUALITIES = (40, 60, 75, 85)
 

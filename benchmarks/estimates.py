@@ -26,9 +26,6 @@ PRESETS = {
 
 def measure(job: tuple[str, str]) -> dict[str, Any]:
     path, preset = job
-    import cv2
-
-    cv2.setNumThreads(1)
     data, recipe = Path(path).read_bytes(), PRESETS[preset]
     row: dict[str, Any] = {"path": path, "preset": preset}
     try:

@@ -142,9 +142,6 @@ def _all(cases: list[Case], jobs: int) -> Iterator[tuple[Case, dict[str, Any]]]:
 
 def _begin() -> None:
     """One thread a process, and an alarm for cases that never end."""
-    import cv2
-
-    cv2.setNumThreads(1)
     os.environ.update(OMP_NUM_THREADS="1", VIPS_CONCURRENCY="1", RAYON_NUM_THREADS="1")
     signal.signal(signal.SIGALRM, _too_long)
 

@@ -11,9 +11,6 @@ from benchmarks.measure import Result, measure
 
 def main() -> None:
     """Until the input ends."""
-    import cv2
-
-    cv2.setNumThreads(1)
     for line in sys.stdin:
         asked = json.loads(line)
         case = Case(**asked["case"])

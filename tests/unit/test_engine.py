@@ -133,7 +133,7 @@ def test_minimum_bytes_rounds_against_the_caller() -> None:
 def test_ssimulacra2_agrees_with_itself_and_falls_with_damage() -> None:
     from skimage import data
 
-    from pixlean.imaging.perception import compare, prepare
+    from pixlean.imaging.ssimulacra2 import compare, prepare
 
     photo = np.ascontiguousarray(data.astronaut()[:256, :256])
     rng = np.random.default_rng(1)

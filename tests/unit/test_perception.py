@@ -68,7 +68,7 @@ def test_an_animation_is_as_good_as_its_worst_frame() -> None:
 def test_a_large_picture_is_judged_on_tiles_of_it() -> None:
     large = photo().resize((2048, 1536), Image.Resampling.BICUBIC)
     worse = through(large, "JPEG", quality=30)
-    from pixlean.imaging.perception import compare, prepare
+    from pixlean.imaging.ssimulacra2 import compare, prepare
 
     whole = compare(prepare(np.asarray(large)), np.asarray(worse))
     assert score(large, worse) == pytest.approx(whole, abs=3)

@@ -18,9 +18,9 @@ from pixlean.domain.formats import Format
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe
+from pixlean.imaging.bmpeyes import bmp_eyes
 from pixlean.imaging.bmpfields import field_masks, field_pixels, has_fields
 from pixlean.imaging.contract import Abilities, Codec, DropTrial, Make, Source, Trial, Writes, run_it
-from pixlean.imaging.eyes import cv2_eyes
 from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow, to_rgba8
 from pixlean.imaging.sampling import tile_score
 from pixlean.imaging.vips import vips
@@ -286,14 +286,10 @@ def _write_rgba32(pixels: Array) -> bytes:
     return _file(header.ljust(108, b"\0"), body)
 
 
-def _eyes(data: bytes) -> tuple[Array, ...] | None:
-    return cv2_eyes(data, has_alpha=_probe(data, Limits()).has_alpha)
-
-
 CODEC = Codec(
     probe=_probe,
     frames=_frames,
     trials=_trials,
-    eyes=_eyes,
+    eyes=bmp_eyes,
     writes=Writes(encode=_encode, abilities=Abilities(looks=((1, 99.0), (100, 100.0)), lossless=True, lossy=False)),
 )

@@ -9,6 +9,7 @@ import numpy as np
 from pixlean.imaging.contract import Source, Trial
 from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import Array, same_pixels, to_rgba8
+from pixlean.imaging.regions import region_means
 
 # By how much of 255 the mean of a region may move in a re-encode of the same format.
 MOST_REGION_SHIFT = 40.0
@@ -65,23 +66,9 @@ def means_differ(left: Array, right: Array, most: float = MOST_REGION_SHIFT, lea
     if left.shape[2:] != right.shape[2:] or not {left.dtype.name, right.dtype.name} <= _MEASURED:
         left, right = to_rgba8(left), to_rgba8(right)
     # What happens within eight pixels, an encoder's block, is its own business.
-    grid = tuple(max(1, min(_MOST_REGIONS, left.shape[side] // least_px)) for side in (1, 0))
-    means = [_region_means(shown, (grid[0], grid[1])) for shown in (left, right)]
-    worst = float(np.abs(means[0] - means[1]).max())
+    down, across = (max(1, min(_MOST_REGIONS, size // least_px)) for size in left.shape[:2])
+    worst = float(np.abs(region_means(left, down, across) - region_means(right, down, across)).max())
     return f"a region is off by {worst:.0f} of 255" if worst > most else None
-
-
-def _region_means(frame: Array, side: tuple[int, int]) -> Array:
-    """Means of a grid of regions on 0-255; colour counts as much as it is visible."""
-    import cv2
-
-    values = np.ascontiguousarray(frame)
-    scale = 255.0 / 65535.0 if frame.dtype == np.uint16 else 1.0
-    if values.ndim == 3 and values.shape[2] == 4:
-        values = values.astype(np.float32) * scale
-        values[..., :3] *= values[..., 3:] / 255.0
-        scale = 1.0
-    return np.asarray(cv2.resize(values, side, interpolation=cv2.INTER_AREA), np.float32) * scale
 
 
 def same_extent(whole: Array, scaled: Array) -> tuple[Array, Array] | None:
@@ -90,14 +77,13 @@ def same_extent(whole: Array, scaled: Array) -> tuple[Array, Array] | None:
     Some decoders count a last block that is not full, as encoders pad it, and some leave it out. ``None`` where the
     sizes differ by more than that.
     """
-    import cv2
-
     blocks = [max(1, round(whole.shape[side] / scaled.shape[side])) for side in (0, 1)]
     rows, columns = (scaled.shape[side] * blocks[side] for side in (0, 1))
     if abs(rows - whole.shape[0]) >= blocks[0] or abs(columns - whole.shape[1]) >= blocks[1]:
         return None
     cut = whole[:rows, :columns]
-    return cv2.copyMakeBorder(cut, 0, rows - cut.shape[0], 0, columns - cut.shape[1], cv2.BORDER_REPLICATE), scaled
+    missing = [(0, rows - cut.shape[0]), (0, columns - cut.shape[1]), (0, 0)]
+    return np.pad(cut, missing[: cut.ndim], mode="edge") if any(map(sum, missing)) else cut, scaled
 
 
 def _score_of(left: Array, right: Array) -> float:

@@ -57,17 +57,6 @@ def _seen(image: Any) -> Array:
     return pixels.reshape(image.height, image.width) if image.bands == 1 else pixels
 
 
-def cv2_eyes(data: bytes, *, has_alpha: bool) -> tuple[Array, ...] | None:
-    """By OpenCV, which gives a fourth channel as it lies there, be it padding or alpha."""
-    import cv2
-
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.ndim == 2:
-        return None if pixels is None else (pixels,)
-    channels = (2, 1, 0, 3) if pixels.shape[2] == 4 and has_alpha else (2, 1, 0)
-    return (np.ascontiguousarray(pixels[..., channels]),)
-
-
 def pillow_eyes(pillow_format: str) -> Eyes:
     """By a Pillow plug-in, for formats that are decoded by another library."""
 

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from pixlean.domain.errors import EngineFailed
 from pixlean.imaging import jpegli, ownlib
-from pixlean.imaging.sharpyuv import Planes, sharp_planes
+from pixlean.imaging.chroma import colour_planes
 from pixlean.imaging.sharpyuv import available as sharp_available
+from pixlean.imaging.sharpyuv import sharp_planes
 
 # What an error of one quantisation step weighs against one bit. 14 and 28 are within 0.5 % of it.
 _WEIGHT = 20.0
@@ -28,7 +30,6 @@ _LEAST_ROOM_BYTES = 65_536
 _DECLARATIONS = """
 typedef struct { const uint8_t *samples; const uint16_t *table; int wide, high, stride; } Plane;
 typedef struct { const int16_t *values; int wide, high, across, down, table; } Component;
-const char *pixlean_source(void);
 void pixlean_quantise(const Plane *, float weight, int16_t *values);
 long pixlean_scan(const Component *, int number, const uint8_t *dht, uint8_t *out, long most);
 """
@@ -50,17 +51,9 @@ def _library() -> tuple[Any, Any]:
     return ownlib.load("jpegtrellis", _DECLARATIONS)
 
 
-def source_digest() -> str:
-    """The SHA-256 of the C file that the library was built from. Raises ``OSError`` where there is no library."""
-    ffi, library = _library()
-    return bytes(ffi.string(library.pixlean_source())).decode()
-
-
 @lru_cache(maxsize=1)
 def available() -> bool:
     """Whether it works here: a small picture goes through it and comes back alike."""
-    from PIL import Image
-
     try:
         ramp = np.arange(64, dtype=np.uint8)
         picture = np.stack(np.broadcast_arrays(ramp[:, None] * 3, ramp[None, :] * 3, np.uint8(90)), axis=-1)
@@ -89,21 +82,15 @@ def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str, shar
 
 
 def _planes(pixels: NDArray[np.uint8], factor: int, *, sharp: bool) -> tuple[NDArray[np.uint8], ...]:
-    import cv2
-
     if pixels.ndim == 2:
         return (pixels,)
     if factor == 2 and sharp and sharp_available():
         return sharp_planes(pixels)
-    luma, red, blue = cv2.split(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2YCrCb))
-    planes: Planes = luma, blue, red
-    if factor == 1:
-        return planes
-    rows, columns = luma.shape
-    even = ((0, rows & 1), (0, columns & 1))
-    half = (columns + 1) // 2, (rows + 1) // 2
-    return luma, *(
-        cv2.resize(np.pad(plane, even, mode="edge"), half, interpolation=cv2.INTER_AREA) for plane in planes[1:]
+    luma, *chroma = colour_planes(pixels)
+    return (
+        (luma, *(np.asarray(Image.fromarray(plane).reduce(factor)) for plane in chroma))
+        if factor > 1
+        else (luma, *chroma)
     )
 
 
@@ -163,8 +150,6 @@ def _segment(marker: int, body: bytes) -> bytes:
 @lru_cache(maxsize=1)
 def _usual_codes() -> dict[int, tuple[bytes, bytes]]:
     """The lengths and symbols of Annex K.3 by their place in a file: as any encoder writes that does not optimise."""
-    from PIL import Image
-
     out = io.BytesIO()
     Image.new("RGB", (16, 16)).save(out, "JPEG")
     found, data, at = {}, out.getvalue(), 2

@@ -6,6 +6,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
+_NATIVE = Path(__file__).parent / "native"
+
 
 def load(name: str, declarations: str) -> tuple[Any, Any]:
     """cffi's interface and the library. Raises ``OSError`` where there is none for this machine."""
@@ -13,4 +15,10 @@ def load(name: str, declarations: str) -> tuple[Any, Any]:
 
     ffi = cffi.FFI()
     ffi.cdef(declarations)
-    return ffi, ffi.dlopen(str(Path(__file__).parent / "native" / f"{name}-{platform.machine()}.so"))
+    return ffi, ffi.dlopen(str(_NATIVE / f"{name}-{platform.machine()}.so"))
+
+
+def source_digest(name: str) -> str:
+    """The SHA-256 of the C file that a library was built from. Raises ``OSError`` where there is no library."""
+    ffi, library = load(name, "const char *pixlean_source(void);")
+    return bytes(ffi.string(library.pixlean_source())).decode()

@@ -19,7 +19,6 @@ typedef struct {
   const uint8_t *pixels; const float *tolerance; const float *palette; float *nearest, *errors; int32_t *heads, *links;
   float weights[4]; float dither; int wide, high, size, shortest;
 } Mapping;
-const char *pixlean_source(void);
 void pixlean_map(const Mapping *, uint8_t *out);
 """
 _BUCKETS, _WINDOW = 65_536, 32_768
@@ -32,12 +31,6 @@ WEIGHTS = (0.5, 1.0, 0.45, 4.0)
 @lru_cache(maxsize=1)
 def _library() -> tuple[Any, Any]:
     return ownlib.load("palettemap", _DECLARATIONS)
-
-
-def source_digest() -> str:
-    """The SHA-256 of the C file that the library was built from. Raises ``OSError`` where there is no library."""
-    ffi, library = _library()
-    return bytes(ffi.string(library.pixlean_source())).decode()
 
 
 @lru_cache(maxsize=1)

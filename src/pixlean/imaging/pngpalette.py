@@ -141,13 +141,13 @@ def _activity(shown: Array) -> NDArray[np.float32]:
 
     A pixel's difference to the likelier of its neighbours on both axes, averaged over 3 x 3.
     """
-    import cv2
-
-    grey = cv2.cvtColor(np.ascontiguousarray(shown[..., :3]), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    grey = np.asarray(Image.fromarray(np.ascontiguousarray(shown[..., :3])).convert("L")).astype(np.float32)
     around = np.pad(grey, 1, mode="edge")
     across = np.minimum(np.abs(grey - around[1:-1, :-2]), np.abs(grey - around[1:-1, 2:]))
     down = np.minimum(np.abs(grey - around[:-2, 1:-1]), np.abs(grey - around[2:, 1:-1]))
-    return np.asarray(cv2.blur(across + down, (3, 3)), np.float32)
+    busy = np.pad(across + down, 1, mode="edge")
+    rows = busy[:-2] + busy[1:-1] + busy[2:]
+    return (rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:]) / np.float32(9)
 
 
 def _png(indices: Array, palette: NDArray[np.uint8]) -> bytes:

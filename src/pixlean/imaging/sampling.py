@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from pixlean.imaging.perception import score_frames
@@ -63,8 +62,10 @@ def _detail(frame: Array) -> int:
     shown = np.right_shift(frame, 8).astype(np.uint8) if frame.dtype == np.uint16 else frame
     if shown.ndim == 3:
         shown = np.ascontiguousarray(shown[..., :3] if shown.shape[2] >= 3 else shown[..., 0])
-    good, packed = cv2.imencode(".jpg", shown, (cv2.IMWRITE_JPEG_QUALITY, 75))
-    return max(1, len(packed) - _JPEG_HEAD_BYTES) if good else frame.size
+    import imagecodecs
+
+    packed = imagecodecs.jpeg8_encode(np.ascontiguousarray(shown), level=75)
+    return max(1, len(packed) - _JPEG_HEAD_BYTES)
 
 
 def _starts(size: int, tile_px: int, number: int, step_px: int) -> list[int]:

@@ -20,7 +20,7 @@ _SYSTEM = (
     "/usr/share/zoneinfo", "/dev/null", "/dev/urandom", "/sys/devices/system/cpu", "/proc/cpuinfo", "/proc/meminfo",
 )  # fmt: skip
 _PACKAGES = (
-    "pixlean", "PIL", "pillow", "numpy", "cv2", "opencv_python_headless", "pyvips", "_libvips", "pyvips_binary", "cffi",
+    "pixlean", "PIL", "pillow", "numpy", "pyvips", "_libvips", "pyvips_binary", "cffi",
     "_cffi_backend", "imagecodecs", "oxipng", "pyjpegli", "pillow_heif", "scour", "lxml", "py_mini_racer", "msgspec",
     "mozjpeg_lossless_optimization", "rawpy", "scipy",
 )  # fmt: skip

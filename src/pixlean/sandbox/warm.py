@@ -15,15 +15,12 @@ def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     """Import what most orders need and start no thread: threads do not survive a fork. The tools, and versions."""
     from importlib import metadata, util
 
-    import cv2
-
     from pixlean.domain.formats import FORMATS
     from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
     from pixlean.engine.registry import codec_for
     from pixlean.imaging import jpegli, jpegtrellis, libwebp, sharpyuv
     from pixlean.imaging.tools import find_tool
 
-    cv2.setNumThreads(1)
     for name in FORMATS:
         codec_for(name)
     for module in _LIBRARIES:
