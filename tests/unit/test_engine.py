@@ -49,7 +49,12 @@ def info(**facts: object) -> ImageInfo:
         ),
         ({"format": Format.PNG, "mode": "P"}, Recipe(quality=80), ["oxipng", "metadata-strip"]),
         ({"format": Format.PNG, "bit_depth": 16}, Recipe(quality=40), ["oxipng", "metadata-strip"]),
-        ({"format": Format.APNG, "frames": 3}, Recipe(quality=40), ["oxipng", "metadata-strip"]),
+        (
+            {"format": Format.APNG, "frames": 3},
+            Recipe(quality=40),
+            ["libimagequant + apng", "oxipng", "metadata-strip"],
+        ),
+        ({"format": Format.APNG, "frames": 3}, Recipe(quality=100), ["oxipng", "metadata-strip"]),
         (
             {"format": Format.JPEG, "quality": 95},
             Recipe(quality=80),

@@ -1,7 +1,8 @@
-"""PNG and APNG: libimagequant's palettes where allowed, oxipng always, chunks by allow-list."""
+"""PNG and APNG: palettes where allowed, oxipng always, chunks by allow-list."""
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 from collections.abc import Iterator
@@ -12,10 +13,13 @@ from PIL import Image
 
 from pixlean.domain.encoding import Encoding
 from pixlean.domain.errors import BadImage
-from pixlean.domain.formats import Format
+from pixlean.domain.estimate import Forecast, Strategy
+from pixlean.domain.formats import Format, detect
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe, Strength
+from pixlean.imaging.apngpalette import quantised_animation
+from pixlean.imaging.apngread import composed, controls_of, read_control
 from pixlean.imaging.contract import Abilities, Codec, DropTrial, Source, Trial, Writes, run_it
 from pixlean.imaging.eyes import vips_eyes
 from pixlean.imaging.gamma import profile_of
@@ -65,11 +69,13 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
             animation = struct.unpack(">II", body)
             limits.check("max_frames", animation[0])
         elif kind == b"fcTL" and len(body) == 26:
-            width, height, left, top, top_delay, per = struct.unpack_from(">IIIIHH", body, 4)
-            if left + width > head[0] or top + height > head[1] or not width or not height:
+            frame = read_control(body)
+            right, bottom = frame.left + frame.width, frame.top + frame.height
+            if right > head[0] or bottom > head[1] or not frame.width or not frame.height:
                 raise BadImage("the APNG has a frame outside its canvas")
-            durations.append(round(1000 * top_delay / (per or 100)))
-            area += width * height
+            transparent |= frame.clears(head[0], head[1], first=not durations)
+            durations.append(frame.duration_ms)
+            area += frame.width * frame.height
         elif kind == b"IDAT":
             idat += len(body)
         elif idat and kind in COLOUR | {b"iCCP"}:
@@ -155,9 +161,11 @@ def _trials(info: ImageInfo, recipe: Recipe) -> tuple[Trial, ...]:
     stripped = Trial(
         method="metadata-strip", make=strip, guess=run_it(strip), lossless=True, verbatim=True, unless_below=0.99
     )
-    may_lose = not recipe.keeps_every_pixel and info.format is Format.PNG and info.bit_depth == 8
-    if not may_lose:
+    if recipe.keeps_every_pixel or info.bit_depth != 8:
         return (packed, stripped)
+    if info.format is Format.APNG:
+        exact = info.mode == "P" or recipe.strength is Strength.LOW
+        return (packed, stripped) if exact else (_in_one_palette(recipe), packed, stripped)
     if info.mode == "P":
         return (*_chosen_again(recipe), packed, stripped)
     quantised = (
@@ -185,23 +193,54 @@ def _chosen_again(recipe: Recipe) -> tuple[Trial, ...]:
     return (Trial(method="libimagequant + oxipng", make=make, guess=guess, loss=loss, unless_below=1.0),)
 
 
+def _in_one_palette(recipe: Recipe) -> Trial:
+    """All frames of an animation."""
+    quality = _PALETTE_QUALITIES[recipe.strength][0]
+    return Trial(
+        method="libimagequant + apng",
+        make=partial(_quantised_animation, recipe=recipe, quality=quality),
+        guess=partial(_guess_animation, recipe=recipe, quality=quality),
+        loss=PALETTE[recipe.strength],
+        unless_below=1.0,
+    )
+
+
+def _quantised_animation(source: Source, recipe: Recipe, quality: int, most_frames: int | None = None) -> bytes:
+    controls = controls_of(source.data)
+    if controls is None:
+        raise DropTrial("a still that is no frame would be lost")
+    floor = PALETTE[recipe.strength].floor_score
+    made = quantised_animation(
+        source.picture.frames[:most_frames],
+        [each.delay for each in controls[:most_frames]],
+        plays=source.info.plays or 0,
+        quality=quality,
+        least_score=0.0 if floor is None else floor + _ABOVE_FLOOR,
+    )
+    return with_colour_of(source, made, recipe)
+
+
+# An animation is guessed by its first frames: what comes after the first one goes on like that.
+_GUESSED_FRAMES = 8
+
+
+def _guess_animation(source: Source, recipe: Recipe, quality: int) -> Forecast:
+    count = source.info.frames
+    first, some = (
+        len(_quantised_animation(source, recipe, quality, most_frames=most)) for most in (1, _GUESSED_FRAMES)
+    )
+    rest = max(0, count - _GUESSED_FRAMES) * (some - first) / max(1, min(count, _GUESSED_FRAMES) - 1)
+    return Forecast(size_bytes=round(some + rest), strategy=Strategy.SAMPLE, spread=0.3)
+
+
 def _frames(data: bytes) -> Iterator[Array]:
     """Every frame, composited as a player shows it, a 16-bit still as uint16; a still has one."""
-    if _depth(data) == 16 and b"acTL" not in data[:200]:
+    if detect(data) is Format.APNG:
+        yield from composed(data, has_alpha=_probe(data, Limits()).has_alpha)
+    elif _depth(data) == 16:
         yield _decode_deep(data)
-        return
-    image = open_with_pillow(data, "PNG")
-    count = getattr(image, "n_frames", 1)
-    # A still that only old readers see stands first and is not counted.
-    hidden = int(count > 1 and bool(image.info.get("default_image")))
-    for number in range(hidden, count + hidden):
-        try:
-            image.seek(number)
-        except EOFError:
-            return
-        except Exception as error:
-            raise BadImage("the APNG has a frame that does not decode") from error
-        yield as_rgb_array(load_pixels(image))
+    else:
+        yield as_rgb_array(load_pixels(open_with_pillow(data, "PNG")))
 
 
 def _depth(data: bytes) -> int:
@@ -297,14 +336,19 @@ def _plain_png(pixels: Array) -> bytes:
 
 
 def _animated_png(picture: Picture, wish: Encoding) -> bytes:
+    lossy = not wish.lossless and wish.quality < 100
+    plays = 1 if picture.plays is None else picture.plays
+    if lossy:
+        delays = [(duration, 1000) for duration in picture.durations_ms]
+        with contextlib.suppress(DropTrial):
+            return quantised_animation(picture.frames, delays, plays=plays, quality=round(wish.quality))
     shown = [Image.fromarray(frame) for frame in picture.frames]
-    if not wish.lossless and wish.quality < 100:
+    if lossy:
         colours = max(16, min(256, round(256 * wish.quality / 80)))
         shown = [frame.quantize(colours) for frame in shown]
     out = io.BytesIO()
-    loop = 1 if picture.plays is None else picture.plays
     shown[0].save(
-        out, "PNG", save_all=True, append_images=shown[1:], duration=list(picture.durations_ms), loop=loop, blend=0
+        out, "PNG", save_all=True, append_images=shown[1:], duration=list(picture.durations_ms), loop=plays, blend=0
     )
     return out.getvalue()
 

@@ -45,6 +45,13 @@ def available() -> bool:
         return False
 
 
+def weighted(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """RGBA (..., 4) as the mapping counts it: premultiplied, times ``WEIGHTS``."""
+    values = colours.astype(np.float32)
+    values[..., :3] *= values[..., 3:] / 255
+    return values * np.array(WEIGHTS, np.float32)
+
+
 def mapped(
     pixels: NDArray[np.uint8], palette: NDArray[np.uint8], tolerance: NDArray[np.float32], *, dither: float,
     shortest: int,
@@ -56,9 +63,7 @@ def mapped(
     """
     ffi, library = _library()
     rows, columns = pixels.shape[:2]
-    colours = palette.astype(np.float32)
-    colours[:, :3] *= colours[:, 3:] / 255
-    colours *= np.array(WEIGHTS, np.float32)
+    colours = weighted(palette)
     order = np.argsort(colours[:, 1], kind="stable")
     out = np.empty((rows, columns), np.uint8)
     # Kept until the end: the library holds bare addresses.

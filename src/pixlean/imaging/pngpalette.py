@@ -84,6 +84,14 @@ def repeating(pixels: Array, plain: bytes, *, least_score: float = 0.0, effort: 
     return (made, plain) if whole.must_save and is_drawn(pixels) else (made,)
 
 
+def mapping(pixels: Array, *, quality: int, least_score: float = 0.0) -> tuple[NDArray[np.uint8], float]:
+    """Colours (entries, 4) for pixels like these, and how far they may reach to look no worse than quantised ones."""
+    palette = _palette_of(quantised(pixels, quality=max(quality, _PALETTE_QUALITY)))
+    usual = _shown(quantised(pixels, quality=quality))
+    found = _farthest(_Wanted(to_rgba8(pixels), usual, palette, least_score), _FIRST_REACH, _TRIES)
+    return palette, _LEAST_REACH if found is None else found[1]
+
+
 def is_drawn(pixels: Array) -> bool:
     """Whether most pixels equal their neighbour."""
     return flatness(pixels) > _DRAWN_FROM
@@ -132,11 +140,20 @@ def _farthest(wanted: _Wanted, reach: float, tries: int) -> tuple[Array, float] 
 
 
 def _indices(shown: Array, palette: NDArray[np.uint8], reach: float) -> Array:
-    tolerance = (reach * (1 + _ACTIVITY_SHARE * _activity(shown))) ** 2
-    return palettemap.mapped(shown, palette, tolerance, dither=_MAP_DITHER, shortest=_SHORTEST)
+    return mapped(shown, palette, tolerance(activity(shown), reach))
 
 
-def _activity(shown: Array) -> NDArray[np.float32]:
+def mapped(shown: Array, palette: NDArray[np.uint8], within: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Indices of RGBA pixels that repeat others as far as ``within`` allows."""
+    return palettemap.mapped(shown, palette, within, dither=_MAP_DITHER, shortest=_SHORTEST)
+
+
+def tolerance(busy: NDArray[np.float32], reach: float) -> NDArray[np.float32]:
+    """Squared distances that nobody sees in surroundings as busy as these, with levels of ``reach`` on flat ground."""
+    return (np.float32(reach) * (1 + np.float32(_ACTIVITY_SHARE) * busy)) ** 2
+
+
+def activity(shown: Array) -> NDArray[np.float32]:
     """How busy the surroundings of each pixel are, in levels: small on both sides of an edge, and on flat ground.
 
     A pixel's difference to the likelier of its neighbours on both axes, averaged over 3 x 3.
