@@ -13,9 +13,11 @@ from PIL import Image
 import pixlean
 from pictures import graphic, photo
 from pixlean.codecs.png import CODEC
+from pixlean.domain.errors import BadImage
+from pixlean.domain.limits import Limits
 from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import to_rgba8
-from pixlean.imaging.pngfile import SIGNATURE, chunk
+from pixlean.imaging.pngfile import SIGNATURE, chunk, chunks_of
 
 NONE, CLEAR, BACK = 0, 1, 2
 SOURCE, OVER = 0, 1
@@ -106,6 +108,16 @@ def test_frames_of_sixteen_bits_and_of_one_are_read() -> None:
     assert seen[0] == ((*RED, 255),) * 2 and seen[1][0][3] == 0
 
 
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_frames_that_are_not_in_order_are_refused(number: int) -> None:
+    data = apng((plain(RED), (0, 0), NONE, SOURCE), (plain(BLUE), (0, 0), NONE, SOURCE), colour=2)
+    at = data.index(b"fdAT")
+    size = struct.unpack(">I", data[at - 4 : at])[0]
+    moved = chunk(b"fdAT", struct.pack(">I", number) + data[at + 8 : at + 4 + size])
+    with pytest.raises(BadImage, match="order"):
+        list(CODEC.frames(data[: at - 4] + moved + data[at + 8 + size :]))
+
+
 def film(noise: float, count: int = 8) -> list[np.ndarray]:
     """A photograph that stands still but for noise, with a square that moves over it."""
     random = np.random.default_rng(7)
@@ -123,9 +135,6 @@ def as_apng(frames: list[np.ndarray]) -> bytes:
 
 
 def controls(data: bytes) -> list[tuple[int, ...]]:
-    from pixlean.domain.limits import Limits
-    from pixlean.imaging.pngfile import chunks_of
-
     return [struct.unpack(">IIIIIHHBB", body) for kind, body in chunks_of(data, Limits()) if kind == b"fcTL"]
 
 
@@ -177,6 +186,17 @@ def test_alpha_that_changes_comes_out_as_it_is() -> None:
         assert np.abs(before[..., 3].astype(int) - to_rgba8(after)[..., 3]).max() < 12
 
 
+def renumbered(data: bytes) -> bytes:
+    """With the sequence numbers of frames in order."""
+    out, number = [SIGNATURE], 0
+    for kind, body in chunks_of(data, Limits()):
+        if kind in (b"fcTL", b"fdAT"):
+            body = struct.pack(">I", number) + body[4:]
+            number += 1
+        out.append(chunk(kind, body))
+    return b"".join(out)
+
+
 def test_a_still_that_stands_before_the_animation_stays() -> None:
     data = as_apng(film(noise=0, count=3))
     first = data.index(b"fcTL") - 4
@@ -185,7 +205,8 @@ def test_a_still_that_stands_before_the_animation_stays() -> None:
     idat = data.index(b"IDAT") - 4
     size = struct.unpack(">I", data[idat : idat + 4])[0]
     body = data[idat + 8 : idat + 8 + size]
-    data = data[:first] + hidden + data[first:idat] + chunk(b"fdAT", b"\0\0\0\1" + body) + data[idat + 12 + size :]
+    moved = chunk(b"fdAT", b"\0\0\0\1" + body)
+    data = renumbered(data[:first] + hidden + data[first:idat] + moved + data[idat + 12 + size :])
     outcome = pixlean.compress(data, quality=40)
     assert outcome.method != "libimagequant + apng" and pixlean.probe(outcome.data).frames == 3
 

@@ -99,7 +99,12 @@ def _stills(data: bytes) -> Iterator[tuple[Control, bytes]]:
     shared: list[bytes] = []
     control: Control | None = None
     body: list[bytes] = []
+    number = 0
     for kind, content in chunks_of(data, Limits()):
+        if kind in (b"fcTL", b"fdAT"):
+            if int.from_bytes(content[:4], "big") != number:
+                raise BadImage("the APNG's frames are not in order")
+            number += 1
         if kind == b"IHDR":
             head = content
         elif kind in _SHARED:
