@@ -224,7 +224,7 @@ def test_smart_is_just_good_enough(target: str) -> None:
         imagecodecs.jpegxl_decode(outcome.data) if target == "jxl" else np.asarray(opened(outcome.data).convert("RGB"))
     )
     score = Judge((np.asarray(source),)).score((made,))
-    assert SMART_SCORE - 0.5 <= score <= SMART_SCORE + 4 and outcome.report.encodes <= 4
+    assert SMART_SCORE - 0.5 <= score <= SMART_SCORE + 4 and outcome.report.encodes <= 6
     assert outcome.score == pytest.approx(score, abs=0.6)
 
 
