@@ -12,14 +12,17 @@ ARG UV_VERSION=">=0.9"
 # Debian's newest within its release: security fixes are wanted, and old versions leave the mirrors.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates python3 python3-venv \
- && rm -rf /var/lib/apt/lists/*
+ && apt-get install -y --no-install-recommends binutils ca-certificates python3 python3-venv \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb
 RUN python3 -m venv /uv && /uv/bin/pip install --no-cache-dir --disable-pip-version-check "uv${UV_VERSION}"
 WORKDIR /source
-ENV UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON=/usr/bin/python3 UV_PROJECT_ENVIRONMENT=/opt/pixlean
+# A mirror with a certificate of its own is trusted where the base image trusts it.
+ENV UV_SYSTEM_CERTS=1 UV_COMPILE_BYTECODE=1 UV_LINK_MODE=copy UV_NO_CACHE=1 UV_PYTHON=/usr/bin/python3 UV_PROJECT_ENVIRONMENT=/opt/pixlean
 # The packages first: they change less often than the source, and their layer is kept.
 COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN /uv/bin/uv sync --frozen --no-dev --no-install-project ${EXTRAS}
+COPY scripts/slim_packages.py ./scripts/
+RUN python3 scripts/slim_packages.py /opt/pixlean/lib/python3.*/site-packages
 COPY src ./src
 RUN /uv/bin/uv sync --frozen --no-dev --no-editable ${EXTRAS}
 
@@ -37,7 +40,7 @@ LABEL org.opencontainers.image.title="pixlean" \
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 tini ${PROGRAMS} \
- && rm -rf /var/lib/apt/lists/* \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/apt/archives/*.deb \
  && groupadd --gid 65532 pixlean \
  && useradd --uid 65532 --gid 65532 --no-create-home --home-dir /data --shell /usr/sbin/nologin pixlean \
  && install --directory --owner=65532 --group=65532 --mode=0700 /data

@@ -16,7 +16,7 @@ from pixlean.imaging.sampling import mosaic
 
 LOWEST_QUALITY, _HIGHEST_QUALITY = 5, 99
 # Up to this above the wanted score counts as landed on it: a point is 4 to 5 % of the bytes. On 30 photographs at 75
-# JPEGs land .19 above it with 4 encodes (median), where .4 and one try less landed .32 above it with 3; WebPs .25, since
+# JPEGs land .19 above it with 4 encodes (median), where .4 and one try less landed .32 above it with 3; WebPs .25, as
 # their scores rise in steps.
 _SLACK = 0.2
 # Every try of an animation encodes all its frames.
