@@ -5,7 +5,7 @@ set -eu
 python=$1
 cd "$(dirname "$0")/../src/pixlean/imaging/native"
 for name in chroma jpegtrellis palettemap perception; do
-  digest=$(sha256sum "$name.c" | cut -c1-64)
+  digest=$(cat own.h "$name.c" | sha256sum | cut -c1-64)
   for machine in x86_64 aarch64; do
     "$python" -m ziglang cc -target "$machine-linux-gnu.2.17" -O3 -ffast-math -fno-finite-math-only -fPIC -shared -s \
       -Wall -Wextra -Werror -DSOURCE="\"$digest\"" -o "$name-$machine.so" "$name.c" -lm

@@ -1,7 +1,7 @@
 """Take out of installed packages what a server never opens: ``python3 slim_packages.py SITE-PACKAGES`` in an image.
 
-Tests and C sources, debug symbols, parts of packages that serve something else, and of imagecodecs the codecs that nothing asks for, with the libraries only they
-need. Wants binutils (``strip``, ``objdump``). Prints what each step saved.
+Tests and C sources, debug symbols, parts of packages that serve something else, and of imagecodecs the codecs that
+nothing asks for, with the libraries that only they need. Wants binutils (``strip``, ``objdump``). Prints what each step saved.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ CODECS = {
 }  # fmt: skip
 _SOURCES = {".pyx", ".pxd", ".pyi", ".c", ".h", ".a", ".cpp"}
 # Of other packages: colours for source code (rich can show it, nothing here does), other databases, Fortran.
-_UNUSED = ("pygments/lexers/_*builtins*", "sqlalchemy/dialects/mysql", "sqlalchemy/dialects/oracle",
-           "sqlalchemy/dialects/mssql", "numpy/f2py")  # fmt: skip
+_UNUSED = ("sqlalchemy/dialects/mysql", "sqlalchemy/dialects/oracle", "sqlalchemy/dialects/mssql", "numpy/f2py")
 _LEXERS = {"__init__.py", "_mapping.py", "python.py", "special.py"}
 # Below that nothing is won.
 _STRIPPED_BYTES = 300_000
@@ -43,9 +42,8 @@ def without_tests(packages: Path) -> None:
 
 
 def without_unused(packages: Path) -> None:
-    for pattern in _UNUSED:
-        for path in packages.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for name in _UNUSED:
+        shutil.rmtree(packages / name, ignore_errors=True)
     lexers = packages / "pygments" / "lexers"
     for path in lexers.glob("*.py"):
         if path.name not in _LEXERS:

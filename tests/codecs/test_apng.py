@@ -216,6 +216,15 @@ def test_a_palette_animation_of_our_own_is_not_chosen_again() -> None:
     assert pixlean.compress(once.data, quality=40).method != "libimagequant + apng"
 
 
+@pytest.mark.parametrize("duration_ms", [40, 65_530, 90_040, 655_350])
+def test_a_frame_that_stands_for_minutes_is_converted(duration_ms: int) -> None:
+    frames = [Image.fromarray(frame) for frame in film(noise=0, count=2)]
+    out = io.BytesIO()
+    frames[0].save(out, "WEBP", save_all=True, append_images=frames[1:], duration=[duration_ms, 100], lossless=True)
+    made = pixlean.compress(out.getvalue(), format="png", quality=60)
+    assert pixlean.probe(made.data).mode == "P" and pixlean.probe(made.data).durations_ms == (duration_ms, 100)
+
+
 def test_an_animation_is_forecast_by_its_first_frames() -> None:
     data = as_apng(film(noise=0, count=20))
     made = len(pixlean.compress(data, quality=40).data)

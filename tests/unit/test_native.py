@@ -1,15 +1,16 @@
-"""The C libraries of our own: built from what lies beside them, and the same sums as NumPy's."""
+"""The C libraries of our own: built from what lies beside them, and the same sums as NumPy's and OpenCV's."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from pictures import photo
-from pixlean.imaging import chroma, jpegtrellis, ownlib, palettemap, regions, ssimulacra2
+from pixlean.imaging import chroma, jpegtrellis, ownlib, palettemap, regions, ssimsums, ssimulacra2
 from pixlean.imaging.ssimsums import LibrarySums, NumpySums
 
 NATIVE = Path(ownlib.__file__).parent / "native"
@@ -18,7 +19,7 @@ NAMES = sorted(source.stem for source in NATIVE.glob("*.c"))
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_library_was_built_from_the_source_beside_it(name: str) -> None:
-    digest = hashlib.sha256((NATIVE / f"{name}.c").read_bytes()).hexdigest()
+    digest = hashlib.sha256(b"".join((NATIVE / part).read_bytes() for part in ("own.h", f"{name}.c"))).hexdigest()
     assert ownlib.source_digest(name) == digest, "run: make native"
     for machine in ("x86_64", "aarch64"):
         assert digest.encode() in (NATIVE / f"{name}-{machine}.so").read_bytes(), machine
@@ -95,3 +96,57 @@ def test_colour_planes_are_the_same_by_numpy_and_come_back(channels: int) -> Non
 def test_what_halving_loses_is_the_same_by_numpy(sides: tuple[int, int]) -> None:
     for pixels in (noisy(*sides)[1], np.random.default_rng(4).integers(0, 256, (*sides, 4), dtype=np.uint8)):
         assert chroma.halving_loss(pixels) == pytest.approx(chroma.loss_by_numpy(pixels), abs=0.1)
+
+
+# OpenCV knows nothing of ours: what both of our codes do wrong shows here.
+@pytest.mark.parametrize("sums", [LibrarySums(), NumpySums()])
+@pytest.mark.parametrize("sides", [(32, 32), (33, 57)])
+def test_light_halves_and_neighbourhoods_are_those_of_opencv(
+    sums: LibrarySums | NumpySums, sides: tuple[int, int]
+) -> None:
+    picture = noisy(*sides)[1]
+    table = ssimulacra2._light_table()
+    light = table[picture]
+    planes = sums.light(picture, table)
+    padded = cv2.copyMakeBorder(light, 0, sides[0] & 1, 0, sides[1] & 1, cv2.BORDER_REPLICATE)
+    half = cv2.resize(padded, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+    assert np.allclose(np.moveaxis(sums.halved(planes), 0, 2), half, atol=1e-6)
+    mean, variance = sums.neighbourhoods(planes)
+    blurred, squares = (
+        cv2.GaussianBlur(values, (11, 11), 1.5, borderType=cv2.BORDER_CONSTANT) for values in (light, light * light)
+    )
+    assert np.allclose(np.moveaxis(mean, 0, 2), blurred, atol=1e-5)
+    assert np.allclose(np.moveaxis(variance, 0, 2), squares - blurred * blurred, atol=1e-5)
+
+
+@pytest.mark.parametrize("grid", [(3, 4), (7, 5)])
+def test_means_of_regions_are_those_of_opencv(grid: tuple[int, int]) -> None:
+    pixels = noisy(61, 87)[1]
+    expected = cv2.resize(pixels.astype(np.float32), grid[::-1], interpolation=cv2.INTER_AREA)
+    assert np.allclose(regions.region_means(pixels, *grid), expected, atol=0.01)
+    assert np.allclose(regions.by_numpy(pixels, *grid), expected, atol=0.01)
+
+
+def test_colour_planes_are_those_of_opencv() -> None:
+    pixels = np.random.default_rng(5).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    luma, red, blue = cv2.split(cv2.cvtColor(pixels, cv2.COLOR_RGB2YCrCb))
+    for made in (chroma.colour_planes(pixels), chroma.planes_by_numpy(pixels)):
+        assert max(np.abs(a.astype(int) - b).max() for a, b in zip(made, (luma, blue, red), strict=True)) <= 1
+    assert np.abs(chroma.colours(chroma.colour_planes(pixels)).astype(int) - pixels).max() <= 2
+
+
+def test_where_there_is_no_library_numpy_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture, worse = noisy(64, 96)
+    by_library = ssimulacra2.compare(ssimulacra2.prepare(picture), worse)
+    monkeypatch.setattr(ownlib.platform, "machine", lambda: "riscv64")
+    for cached in (ownlib.find, ssimsums.sums):
+        cached.cache_clear()
+    try:
+        assert isinstance(ssimsums.sums(), NumpySums)
+        assert ssimulacra2.compare(ssimulacra2.prepare(picture), worse) == pytest.approx(by_library, abs=0.02)
+        assert chroma.halving_loss(worse) == pytest.approx(chroma.loss_by_numpy(worse))
+        assert (regions.region_means(picture, 2, 3) == regions.by_numpy(picture, 2, 3)).all()
+        assert np.abs(chroma.halved(picture).astype(int) - picture).mean() < 3
+    finally:
+        for cached in (ownlib.find, ssimsums.sums):
+            cached.cache_clear()

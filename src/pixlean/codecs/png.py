@@ -18,6 +18,7 @@ from pixlean.domain.formats import Format, detect
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe, Strength
+from pixlean.imaging.apng import delay_of
 from pixlean.imaging.apngpalette import quantised_animation
 from pixlean.imaging.apngread import composed, controls_of, read_control
 from pixlean.imaging.contract import Abilities, Codec, DropTrial, Source, Trial, Writes, run_it
@@ -339,7 +340,7 @@ def _animated_png(picture: Picture, wish: Encoding) -> bytes:
     lossy = not wish.lossless and wish.quality < 100
     plays = 1 if picture.plays is None else picture.plays
     if lossy:
-        delays = [(duration, 1000) for duration in picture.durations_ms]
+        delays = [delay_of(duration) for duration in picture.durations_ms]
         with contextlib.suppress(DropTrial):
             return quantised_animation(picture.frames, delays, plays=plays, quality=round(wish.quality))
     shown = [Image.fromarray(frame) for frame in picture.frames]

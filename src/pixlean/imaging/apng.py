@@ -18,6 +18,7 @@ _KEEP, _REPLACE, _OVER = 0, 0, 1
 # libdeflate's levels: 12 takes ten times longer than 9 for 3 % less.
 _LEVEL, _LEVEL_OF_LONG, _LONG_PX = 12, 9, 12_000_000
 _PALETTE = 3
+_MOST = 65_535
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Part:
     top: int
     left: int
     over: bool
+
+
+def delay_of(duration_ms: int) -> Delay:
+    """The finest that two numbers of 16 bits can say: milliseconds up to a minute, a GIF's hundredths up to eleven."""
+    per = next((per for per in (1000, 100, 10) if duration_ms * per <= 1000 * _MOST), 1)
+    return min(_MOST, max(0, round(duration_ms * per / 1000))), per
 
 
 def write(palette: NDArray[np.uint8], parts: Sequence[Part], delays: Sequence[Delay], *, plays: int) -> bytes:

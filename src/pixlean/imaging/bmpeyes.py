@@ -12,8 +12,8 @@ from pixlean.imaging.eyes import pillow_eyes
 from pixlean.imaging.pixels import Array
 
 _RLE8, _RLE4 = 1, 2
-# Runs of more pixels than that have no second view: it would take seconds.
-_MOST_PIXELS = 16_000_000
+# Runs of more bytes than that have no second view: it would take seconds.
+_MOST_RUN_BYTES = 4_000_000
 _CORE_HEADER_BYTES = 12
 
 _by_pillow = pillow_eyes("BMP")
@@ -38,7 +38,7 @@ def _read(data: bytes) -> tuple[Array, ...] | None:
     upright = rows < 0
     rows = abs(rows)
     if compression in (_RLE8, _RLE4):
-        if rows * columns > _MOST_PIXELS:
+        if len(data) - start > _MOST_RUN_BYTES:
             return None
         values: Array = _unpacked(data[start:], rows, columns, nibbles=compression == _RLE4)
     elif compression == 0 and bits in (1, 4, 8, 16, 24, 32):

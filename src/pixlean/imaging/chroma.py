@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -81,13 +80,9 @@ def _loss(pixels: Array) -> float:
     return float(total / (2 * rows * columns))
 
 
-@lru_cache(maxsize=1)
 def _library() -> tuple[Any, Any] | None:
     """Our own (``native/``); ``None`` where there is none for this machine, and NumPy takes several times longer."""
-    try:
-        return ownlib.load("chroma", _DECLARATIONS)
-    except (OSError, ImportError):
-        return None
+    return ownlib.find("chroma", _DECLARATIONS)
 
 
 def _bytes(ffi: Any, values: Bytes) -> Any:

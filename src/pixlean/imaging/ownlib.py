@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,16 @@ def load(name: str, declarations: str) -> tuple[Any, Any]:
     return ffi, ffi.dlopen(str(_NATIVE / f"{name}-{platform.machine()}.so"))
 
 
+@cache
+def find(name: str, declarations: str) -> tuple[Any, Any] | None:
+    """What ``load`` gives, once; ``None`` where there is no library for this machine."""
+    try:
+        return load(name, declarations)
+    except (OSError, ImportError):
+        return None
+
+
 def source_digest(name: str) -> str:
-    """The SHA-256 of the C file that a library was built from. Raises ``OSError`` where there is no library."""
+    """The SHA-256 of the header and the C file that a library was built from. Raises ``OSError`` where none is."""
     ffi, library = load(name, "const char *pixlean_source(void);")
     return bytes(ffi.string(library.pixlean_source())).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,20 +19,12 @@ _HIGHEST = {"uint8": 255.0, "uint16": 65535.0, "float32": 255.0}
 Means = NDArray[np.float32]
 
 
-@lru_cache(maxsize=1)
-def _library() -> tuple[Any, Any] | None:
-    try:
-        return ownlib.load("perception", _DECLARATIONS)
-    except (OSError, ImportError):
-        return None
-
-
 def region_means(frame: Array, down: int, across: int) -> Means:
     """Means (down, across, channels) from 0 to 255 of uint8, uint16 or float32; colour counts as much as it is visible.
 
     Regions are of equal size, their edges may lie within pixels.
     """
-    if frame.dtype == np.uint8 and (library := _library()) is not None:
+    if frame.dtype == np.uint8 and (library := ownlib.find("perception", _DECLARATIONS)) is not None:
         return _by_library(library, np.ascontiguousarray(np.atleast_3d(frame)), down, across)
     return by_numpy(frame, down, across)
 

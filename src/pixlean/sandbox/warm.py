@@ -15,10 +15,14 @@ def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     """Import what most orders need and start no thread: threads do not survive a fork. The tools, and versions."""
     from importlib import metadata, util
 
+    import numpy as np
+
     from pixlean.domain.formats import FORMATS
     from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
     from pixlean.engine.registry import codec_for
-    from pixlean.imaging import jpegli, jpegtrellis, libwebp, sharpyuv
+    from pixlean.imaging import jpegli, jpegtrellis, libwebp, palettemap, sharpyuv, ssimsums
+    from pixlean.imaging.chroma import halving_loss
+    from pixlean.imaging.regions import region_means
     from pixlean.imaging.tools import find_tool
 
     for name in FORMATS:
@@ -26,8 +30,12 @@ def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     for module in _LIBRARIES:
         with contextlib.suppress(ImportError):
             __import__(module)
-    for library in (jpegtrellis, sharpyuv):
+    for library in (jpegtrellis, palettemap, sharpyuv):
         library.available()
+    ssimsums.sums()
+    tiny = np.zeros((2, 2, 3), np.uint8)
+    halving_loss(tiny)
+    region_means(tiny, 1, 1)
     tools = {
         "pngquant": util.find_spec("pyvips") is not None,
         "jpegtran": jpegli.available(),

@@ -1,21 +1,7 @@
 /* JPEG's colour planes, and what a picture loses when its colours are stored at half the size. No allocation, no library: the caller brings every
    buffer. Built by `make native`. */
 
-#include <stdint.h>
-
-/* The digest of this file when it was built: a test compares the two. */
-#ifndef SOURCE
-#define SOURCE "unknown"
-#endif
-const char *pixlean_source(void) { return SOURCE; }
-
-/* On x86-64 every public function is there twice, and the one for the wider registers runs where there are such. */
-#if defined(__x86_64__)
-#define WIDE __attribute__((target_clones("arch=haswell", "default")))
-#else
-#define WIDE
-#endif
-#define INSIDE static inline __attribute__((always_inline))
+#include "own.h"
 
 enum { BITS = 16, HALF = 1 << (BITS - 1), MIDDLE = 128, PLANES = 3 };
 

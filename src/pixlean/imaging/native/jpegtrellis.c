@@ -8,14 +8,8 @@
    No allocation, no library but libm: the caller brings every buffer. Built by `make native`. */
 
 #include <math.h>
-#include <stdint.h>
-#include <string.h>
 
-/* The digest of this file when it was built: a test compares the two. */
-#ifndef SOURCE
-#define SOURCE "unknown"
-#endif
-const char *pixlean_source(void) { return SOURCE; }
+#include "own.h"
 
 static const uint8_t ZIGZAG[64] = {
     0,  1,  8,  16, 9,  2,  3,  10, 17, 24, 32, 25, 18, 11, 4,  5,  12, 19, 26, 33, 40, 48, 41, 34, 27, 20, 13, 6,  7,  14, 21, 28,

@@ -7,14 +7,7 @@
    Colours are four floats, premultiplied, with the weights of the channels in them, so that a distance is a sum of
    squares. No allocation, no library: the caller brings every buffer. Built by `make native`. */
 
-#include <stdint.h>
-#include <string.h>
-
-/* The digest of this file when it was built: a test compares the two. */
-#ifndef SOURCE
-#define SOURCE "unknown"
-#endif
-const char *pixlean_source(void) { return SOURCE; }
+#include "own.h"
 
 enum {
   WINDOW = 32768, /* deflate's */

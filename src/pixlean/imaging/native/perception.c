@@ -4,22 +4,7 @@
    and kept in a ring of eleven, from which the blur across rows is summed: what is worked on stays in the cache. No
    allocation, no library but cbrt's: the caller brings every buffer. Built by `make native`. */
 
-#include <stdint.h>
-#include <string.h>
-
-/* The digest of this file when it was built: a test compares the two. */
-#ifndef SOURCE
-#define SOURCE "unknown"
-#endif
-const char *pixlean_source(void) { return SOURCE; }
-
-/* On x86-64 every public function is there twice, and the one for the wider registers runs where there are such. */
-#if defined(__x86_64__)
-#define WIDE __attribute__((target_clones("arch=haswell", "default")))
-#else
-#define WIDE
-#endif
-#define INSIDE static inline __attribute__((always_inline))
+#include "own.h"
 
 enum { CHANNELS = 3, TAPS = 11, REACH = TAPS / 2, MAPS = 3 };
 
