@@ -7,6 +7,7 @@ import http.client
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ from origins import Origin
 from pictures import animated, exif, graphic, opened, photo, saved, with_alpha
 from pixlean.access.signatures import PathKey, Signatures
 from serving import Server
+from unsafeurls import NEVER
 
 KEY, SALT = (
     "943b421c9eb07c830af81030552c86009268de4e532ba2ee2eab8247c6da0881",
@@ -327,6 +329,17 @@ def test_formats(proxy: Server, name: str, options: str, accept: str, kind: str)
         ("/insecure/w:2000000/plain/local:///q.png", 404),
         ("/insecure/pd:30000:30000/plain/local:///q.png", 422),
         ("/insecure/rs:force:30000:30000/plain/local:///q.png", 422),
+        ("/insecure/msr:100/plain/local:///q.png", 403),
+        ("/insecure/max_src_file_size:100/plain/local:///q.png", 403),
+        ("/info/insecure/msr:100/plain/local:///q.png", 403),
+        ("/info/insecure/exif:1/plain/local:///q.png", 422),
+        ("/info/insecure/avg:1/plain/local:///q.png", 422),
+        ("/info/insecure/rs:fit:10/plain/local:///q.png", 404),
+        ("/info/insecure/p:300/plain/local:///q.png", 404),
+        ("/info/insecure/exp:1000000000/plain/local:///q.png", 404),
+        ("/info/insecure/plain/local:///none.png", 404),
+        ("/info/insecure/plain/local:///text.txt", 422),
+        ("/info/insecure/enc/abcdef", 422),
     ],
 )
 def test_what_is_wrong_or_not_done_is_a_line_that_names_it(proxy: Server, path: str, status: int) -> None:
@@ -548,3 +561,82 @@ def test_only_allowed_sources_are_asked_also_by_redirects() -> None:
 
 def test_nothing_is_there_where_nothing_is_set_up(server: Server) -> None:
     assert server.client.get("/insecure/w:10/plain/local:///a.png").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("", {"format": "png", "width": 400, "height": 200, "size": len(FILES["q.png"])}),
+        ("s:0/exif:0/", {"format": "png", "width": 400, "height": 200}),
+        ("size:f/dimensions:false/cb:1/", {"format": "png"}),
+        ("f:0/d:0/s:1/pg:0/crop:0:0:ce/", {"size": len(FILES["q.png"])}),
+        ("s:0/f:0/d:0/p:2/", {"palette": [{"R": 0, "G": 0, "B": 255, "A": 255}, {"R": 0, "G": 255, "B": 0, "A": 255}]}),
+        ("pr:small/", {}),
+    ],
+)
+def test_what_a_picture_is_is_told_in_the_words_that_were_asked_for(
+    proxy: Server, options: str, expected: dict[str, Any]
+) -> None:
+    answer = shown(proxy, f"/info/insecure/{options}plain/local:///q.png")
+    if options == "pr:small/":  # a preset of options that are none of these
+        assert answer.status_code == 404
+        return
+    assert answer.status_code == 200, answer.text
+    facts = answer.json()
+    for colour, wanted in zip(facts.pop("palette", []), expected.pop("palette", []), strict=True):
+        assert all(abs(colour[name] - wanted[name]) <= 1 for name in "RGBA")
+    assert facts == expected and answer.headers["cache-control"].startswith("public, max-age=31536000")
+
+
+def test_what_is_told_is_upright_and_blurred_and_found_in_base64_too(proxy: Server) -> None:
+    encoded = base64.urlsafe_b64encode(b"local:///turned.jpg").decode().rstrip("=")
+    facts = shown(proxy, f"/info/insecure/bh:4:3/{encoded}").json()
+    assert (facts["format"], facts["width"], facts["height"]) == ("jpeg", 480, 640)
+    assert len(facts["blurhash"]) > 10
+    assert shown(proxy, f"/info/insecure/{encoded}").json().get("blurhash") is None
+
+
+def test_pixleans_own_facts_stay_beside_them(folder: Path) -> None:
+    both = Server(
+        IMGPROXY_LOCAL_FILESYSTEM_ROOT=str(folder), IMG_SOURCES=f"shop=file:{folder}", IMG_UNSIGNED="true",
+    )  # fmt: skip
+    try:
+        assert "lqip" in shown(both, "/info/unsigned/shop/q.png").json()
+        assert "lqip" not in shown(both, "/info/unsigned/plain/local:///q.png").json()
+    finally:
+        both.stop()
+
+
+def test_an_operator_may_let_urls_set_their_own_limits(folder: Path) -> None:
+    open_to_all = Server(
+        IMGPROXY_LOCAL_FILESYSTEM_ROOT=str(folder), IMGPROXY_ALLOW_SECURITY_OPTIONS="true",
+        IMGPROXY_MAX_SRC_RESOLUTION="0.07",
+    )  # fmt: skip
+    try:
+        for options, status in {
+            "": 422,
+            "msr:1/": 200,
+            "max_src_resolution:0.2/": 200,
+            "msr:1/msfs:10/": 422,
+            "msr:1/msfs:0/": 200,
+        }.items():
+            for path in ("", "/info"):
+                answer = shown(open_to_all, f"{path}/insecure/{options}plain/local:///q.png")
+                assert answer.status_code == status, (path, options, answer.text)
+    finally:
+        open_to_all.stop()
+
+
+def test_a_signed_url_leads_to_no_private_place_however_it_is_written(folder: Path) -> None:
+    signing = Server(IMGPROXY_KEY=KEY, IMGPROXY_SALT=SALT, IMGPROXY_LOCAL_FILESYSTEM_ROOT=str(folder))
+    try:
+        for url in NEVER:
+            encoded = base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+            for prefix in ("", "/info") if ":" in url else ("",):
+                path = f"/{encoded}"
+                answer = shown(signing, f"{prefix}/{SIGNATURES.sign(path)}{path}")
+                assert answer.status_code == 404, (url, answer.text)
+                named = "localhost" in url.lower()  # may fail to resolve instead
+                assert named or not url or answer.text.startswith("Invalid source"), (url, answer.text)
+    finally:
+        signing.stop()

@@ -73,7 +73,7 @@ class Wish:
     @property
     def key(self) -> str:
         """What tells its answer from all others; how long that lives is decided when it is made."""
-        asked = (self.place, self.recipe, self.limits, self.may_be_original, self.untouched, VERSION)
+        asked = (self.place, self.recipe, self.limits, self.most_bytes, self.may_be_original, self.untouched, VERSION)
         return hashlib.blake2b(msgspec.json.encode(asked), digest_size=32).hexdigest()
 
 
@@ -177,10 +177,12 @@ class Pictures:
             return kept.shown(State.STALE, now)
 
     @asynccontextmanager
-    async def opened(self, place: Place) -> AsyncIterator[tuple[MemoryFile, Lifetime]]:
+    async def opened(
+        self, place: Place | Address, most_bytes: int | None = None
+    ) -> AsyncIterator[tuple[MemoryFile, Lifetime]]:
         """The file at a place, fetched, and how long what is told of it holds. Raises as above."""
         with self._fetcher.new_file() as file:
-            told = await self._fetched(place, file, None)
+            told = await self._fetched(place, file, most_bytes)
             yield file, self._lifetime(told)
 
     def _lifetime(self, told: str) -> Lifetime:

@@ -98,6 +98,6 @@ def create_app(
         exception_handlers={HTTPException: faults.show_http, PixleanError: faults.show_ours},
     )
     app.router.routes.extend([*page.ROUTES, *accounts.ROUTES, *routes(metrics, dialects)])
-    for dialect in dialects:
-        app.router.routes.extend(dialect.routes)
+    app.router.routes.extend(route for dialect in dialects for route in dialect.narrow_routes)
+    app.router.routes.extend(route for dialect in dialects for route in dialect.routes)
     return app

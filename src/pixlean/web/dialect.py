@@ -27,12 +27,13 @@ def _nothing(_: Services) -> AbstractAsyncContextManager[None]:
 class Dialect:
     """One public API: where it is, what it answers and how it tells of faults.
 
-    ``title`` and ``about`` are for people. ``prefixes`` are the beginnings of the paths that it owns, ``paths`` is its
-    part of the OpenAPI document, ``errors`` a status and a word for every code, which ``show_error`` tells. ``show_id``
-    writes a request's UUID as its ``X-Request-ID``. ``exposed_headers`` are those of its answers that scripts of other
-    origins may read, ``origins`` whose (``None``: those of the server). ``tariff`` is what it counts and asks for it,
-    where it counts; ``webhooks`` how it tells of a job's end, where it calls. ``opened`` holds what its endpoints need
-    open while the server runs.
+    ``title`` and ``about`` are for people. ``prefixes`` are the beginnings of the paths that it owns, ``routes`` its
+    endpoints; ``narrow_routes`` look closely at a path and are asked before those of all APIs. ``paths`` is its part of
+    the OpenAPI document, ``errors`` a status and a word for every code, which ``show_error`` tells. ``show_id`` writes
+    a request's UUID as its ``X-Request-ID``. ``exposed_headers`` are those of its answers that scripts of other origins
+    may read, ``origins`` whose (``None``: those of the server). ``tariff`` is what it counts and asks for it, where it
+    counts; ``webhooks`` how it tells of a job's end, where it calls. ``opened`` holds what its endpoints need open
+    while the server runs.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dialect:
     about: str
     prefixes: tuple[str, ...]
     routes: tuple[Route, ...]
+    narrow_routes: tuple[Route, ...] = ()
     paths: Mapping[str, Mapping[str, Any]]
     errors: Mapping[ErrorCode, tuple[int, Any]]
     show_error: Callable[[PixleanError], Response]

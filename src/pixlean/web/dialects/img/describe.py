@@ -22,6 +22,11 @@ def _parameters(*names: str) -> list[dict[str, Any]]:
     ]
 
 
+_MISSING = {
+    "description": "No source of this name, no such picture, or no URL at all.",
+    "content": {"application/json": {"schema": {"type": "object"}}},
+}
+
 PATHS: dict[str, dict[str, Any]] = {
     "/img/{signature}/{options}/{source}/{path}": {
         "get": {
@@ -49,6 +54,7 @@ PATHS: dict[str, dict[str, Any]] = {
                 },
                 "206": {"description": "The part that Range asked for."},
                 "304": {"description": "The client has it already."},
+                "404": _MISSING,
                 "416": {"description": "There is nothing in that range."},
             },
         }
@@ -59,7 +65,10 @@ PATHS: dict[str, dict[str, Any]] = {
             "x-works": True,
             "security": [{}],
             "parameters": _parameters("signature", "source", "path"),
-            "responses": {"200": {"description": "The facts.", "content": {"application/json": {"schema": FACTS}}}},
+            "responses": {
+                "200": {"description": "The facts.", "content": {"application/json": {"schema": FACTS}}},
+                "404": _MISSING,
+            },
         }
     },
 }  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pixlean.web.dialect import Api, Dialect
 from pixlean.web.dialects.imgproxy.describe import PATHS
 from pixlean.web.dialects.imgproxy.errors import ERRORS, describe_error
-from pixlean.web.dialects.imgproxy.routes import NAME, routes
+from pixlean.web.dialects.imgproxy.routes import NAME, narrow_routes, routes
 from pixlean.web.dialects.imgproxy.settings import Settings
 
 
@@ -18,6 +18,7 @@ def build(settings: Settings) -> Dialect:
         # Its URLs begin with a signature: at the root they are told by what no other API has.
         prefixes=(f"{settings.prefix}/",) if settings.prefix else ("/insecure/",),
         routes=routes(settings),
+        narrow_routes=narrow_routes(settings),
         paths=PATHS if settings.is_on else {},
         errors=ERRORS,
         show_error=describe_error,

@@ -11,16 +11,30 @@ _PARTS = {
     "source": "plain/ and the source, percent-encoded, with @extension; or URL-safe base64 with .extension.",
 }
 
+_PARAMETERS = [
+    {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+    for name, text in _PARTS.items()
+]
+_COLOUR = {"type": "object", "properties": {name: {"type": "integer"} for name in "RGBA"}}
+_FACTS = {
+    "type": "object",
+    "properties": {
+        "format": {"type": "string"},
+        "width": {"type": "integer"},
+        "height": {"type": "integer"},
+        "size": {"type": "integer", "description": "Bytes of the file."},
+        "palette": {"type": "array", "items": _COLOUR},
+        "blurhash": {"type": "string"},
+    },
+}
+
 PATHS: dict[str, dict[str, Any]] = {
     "/{signature}/{options}/{source}": {
         "get": {
             "summary": "A picture by imgproxy's URL.",
             "x-works": True,
             "security": [{}],
-            "parameters": [
-                {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-                for name, text in _PARTS.items()
-            ],
+            "parameters": _PARAMETERS,
             "responses": {
                 "200": {
                     "description": "The picture.",
@@ -29,5 +43,16 @@ PATHS: dict[str, dict[str, Any]] = {
                 "304": {"description": "The client has it already."},
             },
         }
-    }
+    },
+    "/info/{signature}/{options}/{source}": {
+        "get": {
+            "summary": "What a picture is, by imgproxy's URL.",
+            "x-works": True,
+            "security": [{}],
+            "parameters": _PARAMETERS,
+            "responses": {
+                "200": {"description": "What was asked for.", "content": {"application/json": {"schema": _FACTS}}},
+            },
+        }
+    },
 }

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from pixlean.domain.errors import InvalidRequest, NotThere
+from pixlean.domain.errors import InvalidRequest, NotThere, PixleanError
 
 _PRESET_NAMES = ("preset", "pr")
 _MOST_DEPTH = 8
+# What may stand before a source that is not in base64.
+_SOURCES = _PLAIN, _ENCRYPTED = ("plain", "enc")
 Option = tuple[str, tuple[str, ...]]
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,8}")
 
@@ -42,6 +44,19 @@ def taken_apart(path: str, presets: Mapping[str, str], separator: str, *, only_p
     return Parts(options=options, source=source, extension=extension)
 
 
+def is_of_grammar(path: str, separator: str) -> bool:
+    """Whether what follows a signature can be nothing but options and a source of this grammar."""
+    first, *rest = (unquote(segment) for segment in path.split("/"))
+    return first in _SOURCES or separator in first or rest[:1] in ([name] for name in _SOURCES) or _is_encoded(path)
+
+
+def _is_encoded(path: str) -> bool:
+    try:
+        return ":" in _source(path.split("/"))[0]
+    except PixleanError:
+        return False
+
+
 @dataclass(frozen=True)
 class _Presets:
     """Options with their arguments, and those that presets stand for."""
@@ -65,11 +80,11 @@ class _Presets:
 def _source(segments: list[str]) -> tuple[str, str]:
     if not segments or segments == [""]:
         raise NotThere("the URL names no source")
-    if segments[0] == "plain":
+    if segments[0] == _PLAIN:
         # Only what is not encoded parts the extension from the source.
         text, _, extension = "/".join(segments[1:]).partition("@")
         source = unquote(text)
-    elif segments[0] == "enc":
+    elif segments[0] == _ENCRYPTED:
         raise InvalidRequest("encrypted sources are not done here")
     else:
         encoded, _, extension = "".join(segments).partition(".")

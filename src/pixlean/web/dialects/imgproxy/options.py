@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pixlean.domain.errors import InvalidRequest, NotThere
-from pixlean.web.dialects.imgproxy import shape, values, writing
+from pixlean.web.dialects.imgproxy import bounds, shape, values, writing
 from pixlean.web.dialects.imgproxy.values import Arguments
 from pixlean.web.dialects.imgproxy.wanted import Wanted
 
@@ -21,12 +21,13 @@ def read(options: Sequence[tuple[str, tuple[str, ...]]]) -> Wanted:
         if name in _NOT_DONE:
             if _asks(arguments):
                 raise InvalidRequest(f"'{name}' is not done here")
+        elif name in bounds.READERS:
+            wanted = replace(wanted, bounds=bounds.READERS[name](wanted.bounds, arguments))
         elif name not in _READERS:
             raise NotThere(f"unknown option: {name[:40]}")
         else:
             wanted = _READERS[name](wanted, arguments)
-    if wanted.expires_at and time.time() > wanted.expires_at:
-        raise NotThere("the URL has expired")
+    values.check_time(wanted.expires_at)
     return wanted
 
 
@@ -44,8 +45,8 @@ _NOT_DONE = frozenset({
     "pgs", "disable_animation", "da", "adjust", "a", "brightness", "br", "contrast", "co",
     "saturation", "sa", "monochrome", "mc", "duotone", "dt", "unsharp_masking", "ush", "blur_detections", "bd",
     "draw_detections", "dd", "gradient", "gr", "colorize", "col", "dpi", "enforce_thumbnail", "eth",
-    "fallback_image_url", "fiu", "max_src_resolution", "msr", "max_src_file_size", "msfs",
-    "max_animation_frames", "maf", "max_animation_frame_resolution", "mafr", "max_result_dimension", "mrd",
+    "fallback_image_url", "fiu", "max_animation_frames", "maf",
+    "max_animation_frame_resolution", "mafr", "max_result_dimension", "mrd",
     "jpeg_options", "jpgo", "png_options", "pngo", "webp_options", "webpo", "avif_options", "avifo", "background_alpha",
     "bga", "resizing_algorithm", "ra", "video_thumbnail_keyframes", "vtk", "hashsum", "hs", "flip", "fl",
     "crop_aspect_ratio",

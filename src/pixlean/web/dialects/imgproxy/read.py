@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
+from starlette.types import Scope
 
 from pixlean.domain.delivery import normal_path
 from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest, NotThere, SourceFailed
 from pixlean.domain.formats import FORMATS, Format
+from pixlean.domain.limits import Limits
 from pixlean.domain.place import Address, Place, Shelf
 from pixlean.domain.recipe import Keep, Recipe
 from pixlean.outbound.guard import begins_with
-from pixlean.web.dialects.imgproxy.grammar import taken_apart
+from pixlean.web.dialects.imgproxy import bounds, information
+from pixlean.web.dialects.imgproxy.grammar import Parts, is_of_grammar, taken_apart
+from pixlean.web.dialects.imgproxy.information import Question
 from pixlean.web.dialects.imgproxy.options import read
 from pixlean.web.dialects.imgproxy.settings import Settings
 from pixlean.web.dialects.imgproxy.wanted import Wanted, recipe_of
@@ -38,18 +42,25 @@ class Asked:
     varies: bool
     wanted: Wanted
     untouched: tuple[Format, ...] = ()
+    limits: Limits
+    most_bytes: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One picture of which a URL asks to be told."""
+
+    place: Place | Address
+    question: Question
+    limits: Limits
+    most_bytes: int | None
 
 
 def read_url(request: Request, settings: Settings) -> Asked:
     """What is asked for by a URL. Raises ``AccessDenied``, ``NotThere``, ``InvalidRequest`` and ``SourceFailed``."""
-    sent: bytes = request.scope.get("raw_path") or request.url.path.encode()
-    path = sent.partition(b"?")[0].decode("latin-1").removeprefix(settings.prefix)
-    signature, slash, rest = path.removeprefix("/").partition("/")
-    if not slash:
-        raise NotThere("the URL has no signature")
-    _check(signature, f"/{rest}", settings)
-    parts = taken_apart(rest, settings.presets.rows, settings.separator, only_presets=settings.only_presets)
+    parts = _parts(request, settings.prefix, settings)
     wanted = read(parts.options)
+    limits, most_bytes = bounds.limits(wanted.bounds, settings)
     named = parts.extension or wanted.format
     outputs, varies = _outputs(named, request.headers.get("accept", ""), settings)
     usual = Recipe(
@@ -65,7 +76,36 @@ def read_url(request: Request, settings: Settings) -> Asked:
         varies=varies,
         wanted=wanted,
         untouched=_untouched(wanted, outputs, settings),
+        limits=limits,
+        most_bytes=most_bytes,
     )
+
+
+def read_info_url(request: Request, settings: Settings) -> Told:
+    """What is asked to be told by a URL. Raises the same."""
+    parts = _parts(request, f"{settings.prefix}/info", settings)
+    question = information.read(parts.options)
+    limits, most_bytes = bounds.limits(question.bounds, settings)
+    return Told(place=_place(parts.source, settings), question=question, limits=limits, most_bytes=most_bytes)
+
+
+def is_info(scope: Scope, settings: Settings) -> bool:
+    """Whether a path below /info is one of this API: at the root there are others."""
+    rest = _path_sent(scope, f"{settings.prefix}/info").removeprefix("/").partition("/")[2]
+    return bool(settings.prefix) or is_of_grammar(rest, settings.separator)
+
+
+def _parts(request: Request, prefix: str, settings: Settings) -> Parts:
+    signature, slash, rest = _path_sent(request.scope, prefix).removeprefix("/").partition("/")
+    if not slash:
+        raise NotThere("the URL has no signature")
+    _check(signature, f"/{rest}", settings)
+    return taken_apart(rest, settings.presets.rows, settings.separator, only_presets=settings.only_presets)
+
+
+def _path_sent(scope: Scope, prefix: str) -> str:
+    sent: bytes = scope.get("raw_path") or str(scope["path"]).encode()
+    return sent.partition(b"?")[0].decode("latin-1").removeprefix(prefix)
 
 
 def _untouched(wanted: Wanted, outputs: tuple[Format, ...], settings: Settings) -> tuple[Format, ...]:
@@ -117,7 +157,7 @@ def _place(source: str, settings: Settings) -> Place | Address:
     if (scheme == "s3" and settings.uses_s3) or (scheme == "gs" and settings.uses_gcs):
         bucket, _, key = rest.partition("/")
         return Place(shelf=Shelf(name=scheme, url=f"{scheme}://{bucket}/"), path=_path(key))
-    if scheme not in ("http", "https") or not urlsplit(text).hostname:
+    if scheme not in ("http", "https") or not _has_host(text):
         raise SourceFailed("no source of this kind is read here", code=ErrorCode.SOURCE_BLOCKED)
     if not settings.allowed and settings.signatures is None:
         raise SourceFailed("without a key only allowed sources are read", code=ErrorCode.SOURCE_BLOCKED)
@@ -129,3 +169,10 @@ def _path(text: str) -> str:
         return normal_path(text.partition("?")[0], "source")
     except InvalidRequest as error:
         raise SourceFailed(error.message, code=ErrorCode.SOURCE_BLOCKED) from error
+
+
+def _has_host(url: str) -> bool:
+    try:
+        return bool(urlsplit(url).hostname)
+    except ValueError:  # a bracket that is not closed
+        return False

@@ -7,20 +7,22 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from pixlean.domain.errors import PixleanError
 from pixlean.domain.formats import FORMATS
 from pixlean.domain.lifetime import Lifetime
-from pixlean.domain.limits import Limits
 from pixlean.domain.place import Place
+from pixlean.service.inputs import Upload
 from pixlean.service.pictures import Shown, Wish
 from pixlean.web.admission import enter
 from pixlean.web.answers import attachment, file_ending
 from pixlean.web.contract import account, services
 from pixlean.web.dialects.imgproxy.errors import show_error
-from pixlean.web.dialects.imgproxy.read import Asked, read_url
+from pixlean.web.dialects.imgproxy.information import told
+from pixlean.web.dialects.imgproxy.read import Asked, is_info, read_info_url, read_url
 from pixlean.web.dialects.imgproxy.settings import Settings
 from pixlean.web.download import is_known, show_part
 
@@ -45,8 +47,8 @@ class Endpoint:
                     place=asked.place,
                     recipe=asked.recipe,
                     lifetime=lifetime,
-                    limits=Limits.of_pixels(int(1e6 * settings.max_megapixels)),
-                    most_bytes=settings.max_file_bytes or None,
+                    limits=asked.limits,
+                    most_bytes=asked.most_bytes,
                     untouched=asked.untouched,
                 )
             )
@@ -56,6 +58,22 @@ class Endpoint:
         noted = account(request)
         noted.format, noted.bytes_out = str(shown.format), len(shown.data)
         return self._show(request, asked, shown)
+
+    async def info(self, request: Request) -> Response:
+        """``GET /info/{signature}/{options}/{source}``."""
+        enter(request, NAME)
+        house, settings = services(request), self.settings
+        try:
+            asked = read_info_url(request, settings)
+            async with house.pictures.opened(asked.place, asked.most_bytes) as (file, lifetime):
+                facts, seconds = await house.look.facts(Upload(file), asked.limits)
+        except PixleanError as error:
+            account(request).error = str(error.code)
+            return show_error(error)
+        noted = account(request)
+        noted.format, noted.seconds = str(facts.format), seconds
+        kept = lifetime if settings.passes_cache_control else Lifetime(seconds=settings.ttl_seconds)
+        return JSONResponse(told(facts, asked.question), headers={"Cache-Control": kept.text})
 
     def _show(self, request: Request, asked: Asked, shown: Shown) -> Response:
         headers = {"ETag": shown.etag, "Cache-Control": shown.lifetime.text}
@@ -76,6 +94,26 @@ class Endpoint:
 async def health(_request: Request) -> Response:
     """``GET /health`` below a path of its own."""
     return Response("imgproxy is running", media_type="text/plain")
+
+
+class _InfoRoute(Route):
+    """The endpoint below /info, for paths that are of this grammar: others there belong to others."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            f"{settings.prefix}/info/{{signature}}/{{rest:path}}", Endpoint(settings=settings).info, methods=["GET"]
+        )
+        self._settings = settings
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """As every route, and by what the path says."""
+        match, child = super().matches(scope)
+        return (match, child) if match is not Match.NONE and is_info(scope, self._settings) else (Match.NONE, {})
+
+
+def narrow_routes(settings: Settings) -> tuple[Route, ...]:
+    """What is told of pictures."""
+    return (_InfoRoute(settings),) if settings.is_on else ()
 
 
 def routes(settings: Settings) -> tuple[Route, ...]:

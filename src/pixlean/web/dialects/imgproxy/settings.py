@@ -113,6 +113,9 @@ class Settings:
     keeps_copyright: bool = setting("IMGPROXY_KEEP_COPYRIGHT", "true", flag(), "leave the copyright in all the same")
     max_megapixels: float = setting("IMGPROXY_MAX_SRC_RESOLUTION", "50", number(), "largest source, in megapixels")
     max_file_bytes: int = setting("IMGPROXY_MAX_SRC_FILE_SIZE", "0", whole(0), "largest source in bytes; 0 is any")
+    sets_limits: bool = setting(
+        "IMGPROXY_ALLOW_SECURITY_OPTIONS", "false", flag(), "let its URLs set limits of their own for their sources"
+    )
     ttl_seconds: int = setting("IMGPROXY_TTL", _DAYS_365, whole(0), "max-age of its answers, in seconds")
     passes_cache_control: bool = setting(
         "IMGPROXY_CACHE_CONTROL_PASSTHROUGH", "false", flag(), "tell the origin's Cache-Control instead"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -86,6 +87,17 @@ def flag(text: str) -> bool:
     if text not in (*ON, *OFF):
         raise NotThere(f"neither 1 nor 0: {text[:40]}")
     return text in ON
+
+
+def moment(arguments: Arguments) -> int:
+    """Seconds since 1970."""
+    return whole(few(arguments, 1)[0], 1 << 40)
+
+
+def check_time(expires_at: int) -> None:
+    """Raise ``NotThere`` after the moment at which a URL ends; 0 is never."""
+    if expires_at and time.time() > expires_at:
+        raise NotThere("the URL has expired")
 
 
 def colour(text: str) -> tuple[int, int, int]:

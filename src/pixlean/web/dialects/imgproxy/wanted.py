@@ -9,6 +9,7 @@ from pixlean.domain.edits import Anchor, Edits, Fit, Frame, Resize, Shift, Trim,
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.formats import Format
 from pixlean.domain.recipe import SIDE_PX, Keep, Recipe
+from pixlean.web.dialects.imgproxy.bounds import NO_BOUNDS, Bounds
 from pixlean.web.dialects.imgproxy.values import CENTRED, Gravity
 
 
@@ -53,6 +54,7 @@ class Wanted:
     file_name: str = ""
     attaches: bool | None = None
     expires_at: int = 0
+    bounds: Bounds = NO_BOUNDS
 
 
 def recipe_of(wanted: Wanted, outputs: tuple[Format, ...], usual: Recipe, qualities: Mapping[str, str]) -> Recipe:

@@ -110,7 +110,7 @@ def _attach(wanted: Wanted, arguments: Arguments) -> Wanted:
 
 
 def _expires(wanted: Wanted, arguments: Arguments) -> Wanted:
-    return replace(wanted, expires_at=values.whole(values.few(arguments, 1)[0], 1 << 40))
+    return replace(wanted, expires_at=values.moment(arguments))
 
 
 READERS: Mapping[str, Reader] = {
