@@ -21,7 +21,7 @@ from pixlean.domain.recipe import Recipe
 from pixlean.imaging.bmpeyes import bmp_eyes
 from pixlean.imaging.bmpfields import field_masks, field_pixels, has_fields
 from pixlean.imaging.contract import Abilities, Codec, DropTrial, Make, Source, Trial, Writes, run_it
-from pixlean.imaging.pixels import Array, Picture, load_pixels, open_with_pillow, to_rgba8
+from pixlean.imaging.pixels import Array, Picture, distinct, load_pixels, open_with_pillow, to_rgba8
 from pixlean.imaging.sampling import tile_score
 from pixlean.imaging.vips import vips
 from pixlean.imaging.worth import PALETTE_BMP, Loss
@@ -162,9 +162,9 @@ def _exact(pixels: Array) -> Indexed:
         pixels = np.stack([pixels] * 3, axis=-1)
     wide = pixels.astype(np.uint32)
     packed = wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]
-    colours, indexes = np.unique(packed, return_inverse=True)
-    if len(colours) > 256:
+    if distinct(packed) > 256:
         raise DropTrial("more than 256 colours")
+    colours, indexes = np.unique(packed, return_inverse=True)
     palette = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=-1).astype(np.uint8)
     return indexes.reshape(packed.shape).astype(np.uint8), palette
 

@@ -17,7 +17,7 @@ from pixlean.imaging.contract import Source
 from pixlean.imaging.edit import as_8_bit, edited, flattened
 from pixlean.imaging.metadata import exif_to_carry, selected_exif
 from pixlean.imaging.perception import Judge
-from pixlean.imaging.pixels import Array, Picture, is_opaque
+from pixlean.imaging.pixels import Array, Picture, distinct, is_opaque, words_of
 from pixlean.imaging.sampling import mosaic
 from pixlean.imaging.sizes import size_before_resize
 
@@ -115,8 +115,8 @@ class Canvas:
         """Whether the picture is drawn rather than photographed: few colours in proportion to its pixels."""
         frame = self.picture.first
         part = mosaic(frame, tile_px=64, most_px=65_536)
-        seen = (frame if part is None else part).reshape(-1, 1 if frame.ndim == 2 else frame.shape[2])
-        return len(np.unique(seen, axis=0)) < _FEW_COLOURS * len(seen)
+        words = words_of(frame if part is None else part)
+        return distinct(words) < _FEW_COLOURS * words.size
 
     @cached_property
     def before_resize(self) -> Array | None:

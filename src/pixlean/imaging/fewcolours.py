@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from pixlean.imaging.pixels import Array, to_rgba8
+from pixlean.imaging.pixels import Array, distinct, to_rgba8
 from pixlean.imaging.vips import vips
 
 MOST_COLOURS = 256
@@ -17,7 +17,7 @@ def colours_of(frame: Array) -> int | None:
     """How many colours a uint8 frame has; ``None`` where they are more than a palette holds, or deeper."""
     if frame.dtype != np.uint8:
         return None
-    found = len(np.unique(_words(frame)))
+    found = distinct(_words(frame))
     return found if found <= MOST_COLOURS else None
 
 

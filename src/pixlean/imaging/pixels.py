@@ -90,6 +90,28 @@ def spread_grey(frame: Array) -> Array:
     return frame[..., (0, 0, 0, 1)] if frame.ndim == 3 and frame.shape[2] == 2 else frame
 
 
+def distinct(numbers: Array) -> int:
+    """How many different ones there are.
+
+    By sorting them: NumPy's ``unique`` takes twenty times as long for a picture's words, and a hundred for its rows.
+    """
+    if not numbers.size:
+        return 0
+    ordered = np.sort(numbers, axis=None)
+    return 1 + int(np.count_nonzero(ordered[1:] != ordered[:-1]))
+
+
+def words_of(frame: Array) -> NDArray[np.uint64]:
+    """One number a pixel, the same for the same colour: up to four channels of 8 or 16 bits, others as shown."""
+    if frame.dtype not in (np.uint8, np.uint16, np.bool_):
+        frame = to_rgba8(frame)
+    planes = frame if frame.ndim == 3 else frame[..., np.newaxis]
+    words = planes[..., 0].astype(np.uint64)
+    for channel in range(1, planes.shape[2]):
+        words = words << np.uint64(16) | planes[..., channel]
+    return words
+
+
 def to_rgba8(frame: Array) -> NDArray[np.uint8]:
     """Any frame as 8-bit RGBA, for looking at: 16 bit is scaled down, grey is spread."""
     array = frame

@@ -44,7 +44,6 @@ def read(options: Sequence[tuple[str, tuple[str, ...]]]) -> Question:
             raise NotThere(f"unknown info option: {name[:40]}")
         else:
             asked = _READERS[name](asked, arguments)
-    values.check_time(asked.expires_at)
     return asked
 
 

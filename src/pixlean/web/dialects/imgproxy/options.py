@@ -27,7 +27,6 @@ def read(options: Sequence[tuple[str, tuple[str, ...]]]) -> Wanted:
             raise NotThere(f"unknown option: {name[:40]}")
         else:
             wanted = _READERS[name](wanted, arguments)
-    values.check_time(wanted.expires_at)
     return wanted
 
 

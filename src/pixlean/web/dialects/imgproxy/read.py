@@ -6,7 +6,6 @@ import hmac
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from starlette.requests import Request
 from starlette.types import Scope
 
 from pixlean.domain.delivery import normal_path
@@ -56,13 +55,23 @@ class Told:
     most_bytes: int | None
 
 
-def read_url(request: Request, settings: Settings) -> Asked:
-    """What is asked for by a URL. Raises ``AccessDenied``, ``NotThere``, ``InvalidRequest`` and ``SourceFailed``."""
-    parts = _parts(request, settings.prefix, settings)
+def path_sent(scope: Scope, prefix: str) -> str:
+    """What follows a prefix, in per cent where it was sent so."""
+    sent: bytes = scope.get("raw_path") or str(scope["path"]).encode()
+    return sent.partition(b"?")[0].decode("latin-1").removeprefix(prefix)
+
+
+def read_url(path: str, accept: str, *, settings: Settings) -> Asked:
+    """What is asked for by a path, as it was sent. The same path and header always ask for the same; who holds what
+    they ask for must look at the time.
+
+    Raises ``AccessDenied``, ``NotThere``, ``InvalidRequest`` and ``SourceFailed``.
+    """
+    parts = _parts(path, settings)
     wanted = read(parts.options)
     limits, most_bytes = bounds.limits(wanted.bounds, settings)
     named = parts.extension or wanted.format
-    outputs, varies = _outputs(named, request.headers.get("accept", ""), settings)
+    outputs, varies = _outputs(named, accept, settings)
     usual = Recipe(
         quality=settings.quality,
         strip_metadata=settings.strips,
@@ -81,9 +90,9 @@ def read_url(request: Request, settings: Settings) -> Asked:
     )
 
 
-def read_info_url(request: Request, settings: Settings) -> Told:
-    """What is asked to be told by a URL. Raises the same."""
-    parts = _parts(request, f"{settings.prefix}/info", settings)
+def read_info_url(path: str, settings: Settings) -> Told:
+    """What is asked to be told by a path. Raises the same."""
+    parts = _parts(path, settings)
     question = information.read(parts.options)
     limits, most_bytes = bounds.limits(question.bounds, settings)
     return Told(place=_place(parts.source, settings), question=question, limits=limits, most_bytes=most_bytes)
@@ -91,21 +100,16 @@ def read_info_url(request: Request, settings: Settings) -> Told:
 
 def is_info(scope: Scope, settings: Settings) -> bool:
     """Whether a path below /info is one of this API: at the root there are others."""
-    rest = _path_sent(scope, f"{settings.prefix}/info").removeprefix("/").partition("/")[2]
+    rest = path_sent(scope, settings.info_prefix).removeprefix("/").partition("/")[2]
     return bool(settings.prefix) or is_of_grammar(rest, settings.separator)
 
 
-def _parts(request: Request, prefix: str, settings: Settings) -> Parts:
-    signature, slash, rest = _path_sent(request.scope, prefix).removeprefix("/").partition("/")
+def _parts(path: str, settings: Settings) -> Parts:
+    signature, slash, rest = path.removeprefix("/").partition("/")
     if not slash:
         raise NotThere("the URL has no signature")
     _check(signature, f"/{rest}", settings)
     return taken_apart(rest, settings.presets.rows, settings.separator, only_presets=settings.only_presets)
-
-
-def _path_sent(scope: Scope, prefix: str) -> str:
-    sent: bytes = scope.get("raw_path") or str(scope["path"]).encode()
-    return sent.partition(b"?")[0].decode("latin-1").removeprefix(prefix)
 
 
 def _untouched(wanted: Wanted, outputs: tuple[Format, ...], settings: Settings) -> tuple[Format, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -22,18 +24,22 @@ from pixlean.web.answers import attachment, file_ending
 from pixlean.web.contract import account, services
 from pixlean.web.dialects.imgproxy.errors import show_error
 from pixlean.web.dialects.imgproxy.information import told
-from pixlean.web.dialects.imgproxy.read import Asked, is_info, read_info_url, read_url
+from pixlean.web.dialects.imgproxy.read import Asked, is_info, path_sent, read_info_url, read_url
 from pixlean.web.dialects.imgproxy.settings import Settings
+from pixlean.web.dialects.imgproxy.values import check_time
 from pixlean.web.download import is_known, show_part
 
 NAME = "imgproxy"
+# Paths that are asked for all the time.
+_MOST_READ = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """The endpoint, with what the operator decided."""
+    """The endpoints, with what the operator decided; ``read`` is ``read_url``, which need not read a path twice."""
 
     settings: Settings
+    read: Callable[[str, str], Asked]
 
     async def picture(self, request: Request) -> Response:
         """``GET /{signature}/{options}/{source}``."""
@@ -41,7 +47,8 @@ class Endpoint:
         house, settings = services(request), self.settings
         lifetime = None if settings.passes_cache_control else Lifetime(seconds=settings.ttl_seconds)
         try:
-            asked = read_url(request, settings)
+            asked = self.read(path_sent(request.scope, settings.prefix), request.headers.get("accept", ""))
+            check_time(asked.wanted.expires_at)
             shown = await house.pictures(
                 Wish(
                     place=asked.place,
@@ -64,7 +71,8 @@ class Endpoint:
         enter(request, NAME)
         house, settings = services(request), self.settings
         try:
-            asked = read_info_url(request, settings)
+            asked = read_info_url(path_sent(request.scope, settings.info_prefix), settings)
+            check_time(asked.question.expires_at)
             async with house.pictures.opened(asked.place, asked.most_bytes) as (file, lifetime):
                 facts, seconds = await house.look.facts(Upload(file), asked.limits)
         except PixleanError as error:
@@ -96,13 +104,16 @@ async def health(_request: Request) -> Response:
     return Response("imgproxy is running", media_type="text/plain")
 
 
+def _endpoint(settings: Settings) -> Endpoint:
+    return Endpoint(settings=settings, read=lru_cache(_MOST_READ)(partial(read_url, settings=settings)))
+
+
 class _InfoRoute(Route):
     """The endpoint below /info, for paths that are of this grammar: others there belong to others."""
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(
-            f"{settings.prefix}/info/{{signature}}/{{rest:path}}", Endpoint(settings=settings).info, methods=["GET"]
-        )
+        info = _endpoint(settings).info
+        super().__init__(f"{settings.info_prefix}/{{signature}}/{{rest:path}}", info, methods=["GET"])
         self._settings = settings
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -120,8 +131,6 @@ def routes(settings: Settings) -> tuple[Route, ...]:
     """All endpoints; none where nothing is set up. At the root they come after those of all other APIs."""
     if not settings.is_on:
         return ()
-    picture = Route(
-        f"{settings.prefix}/{{signature}}/{{rest:path}}", Endpoint(settings=settings).picture, methods=["GET"]
-    )
+    picture = Route(f"{settings.prefix}/{{signature}}/{{rest:path}}", _endpoint(settings).picture, methods=["GET"])
     own = (Route(f"{settings.prefix}/health", health, methods=["GET"]),) if settings.prefix else ()
     return (*own, picture)

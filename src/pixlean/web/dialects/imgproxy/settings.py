@@ -127,6 +127,11 @@ class Settings:
         return bool(self.keys or self.allowed or self.folder)
 
     @property
+    def info_prefix(self) -> str:
+        """What the paths begin with that tell of pictures."""
+        return f"{self.prefix}/info"
+
+    @property
     def signatures(self) -> Signatures | None:
         """What signs its URLs; ``None`` where there is no key, and every signature will do."""
         if not self.keys:
