@@ -4,7 +4,7 @@
 set -eu
 python=$1
 cd "$(dirname "$0")/../src/pixlean/imaging/native"
-for name in chroma jpegtrellis palettemap perception; do
+for name in chroma jpegtrellis palettemap perception resample; do
   digest=$(cat own.h "$name.c" | sha256sum | cut -c1-64)
   for machine in x86_64 aarch64; do
     "$python" -m ziglang cc -target "$machine-linux-gnu.2.17" -O3 -ffast-math -fno-finite-math-only -fPIC -shared -s \

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pictures import photo
-from pixlean.imaging import chroma, jpegtrellis, ownlib, palettemap, regions, ssimsums, ssimulacra2
+from pixlean.imaging import chroma, jpegtrellis, ownlib, palettemap, regions, resample, ssimsums, ssimulacra2
 from pixlean.imaging.ssimsums import LibrarySums, NumpySums
 
 NATIVE = Path(ownlib.__file__).parent / "native"
@@ -26,8 +26,8 @@ def test_each_library_was_built_from_the_source_beside_it(name: str) -> None:
 
 
 def test_all_of_them_work_here() -> None:
-    assert {"chroma", "jpegtrellis", "palettemap", "perception"} == set(NAMES)
-    assert jpegtrellis.available() and palettemap.available()
+    assert {"chroma", "jpegtrellis", "palettemap", "perception", "resample"} == set(NAMES)
+    assert jpegtrellis.available() and palettemap.available() and resample.available()
 
 
 def noisy(rows: int, columns: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

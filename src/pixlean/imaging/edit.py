@@ -212,7 +212,8 @@ def _srgb(image: Any, info: ImageInfo, icc: bytes | None) -> Any:
         return image
     if image.interpretation == "cmyk":
         return shown_without_profile(image)
-    return image.colourspace("rgb16" if deep else "srgb")
+    shown_as = "rgb16" if deep else "srgb"
+    return image if image.interpretation == shown_as else image.colourspace(shown_as)
 
 
 def _grey_again(image: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 from pixlean.domain.edits import Edits, Fit, Resize, Trim
 from pixlean.domain.errors import InvalidRequest
 from pixlean.domain.image import ImageInfo
+from pixlean.imaging import resample
 from pixlean.imaging.cutout import with_room
 from pixlean.imaging.sizes import around, changes, covering, sides_of, whole_sides
 from pixlean.imaging.vips import vips
@@ -139,6 +140,8 @@ def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
 
     Beside an edge on dark ground the filter's undershoot is small in light and large once encoded: a black outline.
     """
+    if image.format == "uchar" and width_px <= image.width and height_px <= image.height and resample.available():
+        return _made_smaller(image, width_px, height_px)
     how: dict[str, Any] = {"height": height_px, "size": "force", "no_rotate": True}
     plain = image.thumbnail_image(width_px, linear=False, **how)
     if quick:
@@ -146,6 +149,14 @@ def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
     linear = image.thumbnail_image(width_px, linear=True, **how).copy_memory()
     plain = plain.copy(interpretation=linear.interpretation).cast(linear.format)
     return (linear > plain).ifthenelse(linear, plain)
+
+
+def _made_smaller(image: Any, width_px: int, height_px: int) -> Any:
+    """Pixels of 8 bits by a library of our own: libvips takes three times as long for the two ways."""
+    # The library gives a single grey pixel no axes at all.
+    pixels = image.numpy().reshape(image.height, image.width, image.bands)
+    made = resample.smaller(pixels, (width_px, height_px))
+    return vips().Image.new_from_array(made, interpretation=image.interpretation)
 
 
 def _framed(sheet: _Sheet, edits: Edits) -> _Sheet:

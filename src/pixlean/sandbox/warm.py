@@ -20,7 +20,7 @@ def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     from pixlean.domain.formats import FORMATS
     from pixlean.engine import compress, estimate  # noqa: F401 - imported for their modules
     from pixlean.engine.registry import codec_for
-    from pixlean.imaging import jpegli, jpegtrellis, libwebp, palettemap, sharpyuv, ssimsums
+    from pixlean.imaging import jpegli, jpegtrellis, libwebp, palettemap, resample, sharpyuv, ssimsums
     from pixlean.imaging.chroma import halving_loss
     from pixlean.imaging.regions import region_means
     from pixlean.imaging.tools import find_tool
@@ -30,7 +30,7 @@ def warm_up() -> tuple[dict[str, bool], dict[str, str]]:
     for module in _LIBRARIES:
         with contextlib.suppress(ImportError):
             __import__(module)
-    for library in (jpegtrellis, palettemap, sharpyuv):
+    for library in (jpegtrellis, palettemap, resample, sharpyuv):
         library.available()
     ssimsums.sums()
     tiny = np.zeros((2, 2, 3), np.uint8)
