@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ def blocks(language: str) -> list[str]:
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("catalogue")
     (folder / "shoes").mkdir()
-    for path in (folder / "red.jpg", folder / "shoes" / "red.jpg"):
+    (folder / "a b").mkdir()
+    for path in (folder / "red.jpg", folder / "shoes" / "red.jpg", folder / "a b" / "ü.jpg"):
         path.write_bytes(saved(photo(), "JPEG", quality=90))
     running = Server(
         IMG_SOURCES=f"shop=file:{folder}", IMG_KEYS=KEY, IMG_UNSIGNED="true", IMG_PRESETS="w640:w=640,f=auto",
@@ -57,13 +59,24 @@ def test_the_python_function_signs(shop: Server) -> None:
 
 @pytest.mark.parametrize("which", [0, 1])
 def test_the_loaders_of_next_and_nuxt_write_urls_that_work(shop: Server, which: int, tmp_path: Path) -> None:
-    import shutil
-
     if not shutil.which("node"):
         pytest.skip("node is not installed")
     script = tmp_path / "loader.mjs"
     script.write_text(blocks("javascript")[which])
     check(shop, run(["node", str(script)], shop), 256)
+
+
+def test_the_helper_of_rails_writes_urls_that_work(shop: Server) -> None:
+    if not shutil.which("ruby"):
+        pytest.skip("ruby is not installed")
+    (code,) = blocks("ruby")
+    for source, options in (("shop/red.jpg", "w=400,f=auto"), ("shop/a b/ü.jpg", "w=50")):
+        asked = f'{code}\nputs picture_url("{source}", "{options}")'
+        check(
+            shop,
+            run(["ruby", "-ropenssl", "-rbase64", "-rerb", "-e", asked], shop),
+            min(256, int(options[2:].partition(",")[0])),
+        )
 
 
 def test_the_command_signs_and_warms(shop: Server, tmp_path: Path) -> None:

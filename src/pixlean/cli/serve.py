@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     import uvicorn
-    from fastapi import FastAPI
+    from starlette.applications import Starlette
 
     from pixlean.config import Environment
     from pixlean.share.board import Seat
@@ -93,7 +93,7 @@ def serve(*, port: int | None = None, host: str | None = None, role: Literal["al
 
 def _server(
     environment: Environment, options: dict[str, Any], *, serves_jobs: bool, seat: Seat | None = None
-) -> tuple[uvicorn.Server, FastAPI]:
+) -> tuple[uvicorn.Server, Starlette]:
     """A server that is ready to run, and its application; ends the process where its settings allow none."""
     import uvicorn
 

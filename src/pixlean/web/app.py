@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -28,7 +29,7 @@ _USUAL_HEADERS = ("Content-Disposition", "Retry-After", "X-Request-ID")
 
 @dataclass(frozen=True)
 class _Faults:
-    """What FastAPI hands over of faults, told by the path's owner."""
+    """What Starlette hands over of faults, told by the path's owner."""
 
     owners: Owners
 
@@ -71,32 +72,30 @@ def create_app(
     settings: Settings,
     metrics: Metrics,
     observers: tuple[Observer, ...] = (),
-) -> FastAPI:
+) -> Starlette:
     """The ASGI application; ``open_services`` is entered at start-up and left at the end."""
     owners = Owners(dialects)
     faults = _Faults(owners)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with open_services() as opened, AsyncExitStack() as held:
             for dialect in dialects:
                 await held.enter_async_context(dialect.opened(opened))
             app.state.services = opened
             yield
 
-    app = FastAPI(
+    handlers: dict[Any, Any] = {HTTPException: faults.show_http, PixleanError: faults.show_ours}
+    app = Starlette(
         lifespan=lifespan,
-        redirect_slashes=False,
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
         middleware=[
             Middleware(Reception, observers=(metrics, *observers), show_id=owners.show_id),
             Middleware(Cors, rules=_rules(dialects, settings.allowed_origins)),
             Middleware(Net, show=owners.show),
         ],
-        exception_handlers={HTTPException: faults.show_http, PixleanError: faults.show_ours},
+        exception_handlers=handlers,
     )
+    app.router.redirect_slashes = False
     app.router.routes.extend([*page.ROUTES, *accounts.ROUTES, *routes(metrics, dialects)])
     app.router.routes.extend(route for dialect in dialects for route in dialect.narrow_routes)
     app.router.routes.extend(route for dialect in dialects for route in dialect.routes)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
-from fastapi import FastAPI
+from starlette.applications import Starlette
 
 from pixlean.access import settings as access
 from pixlean.config import Environment, Server
@@ -41,7 +41,7 @@ _log = logging.getLogger("pixlean")
 
 def build(
     environment: Environment, *, serves_jobs: bool = True, seat: Seat | None = None, ending: Ending | None = None
-) -> FastAPI:
+) -> Starlette:
     """The application for these settings; with ``serves_jobs`` it also does the jobs that it accepts.
 
     ``seat`` where it is one of several processes of a server.
