@@ -17,7 +17,7 @@ from pictures import photo, saved
 from serving import Server
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = ("native", "optipic", "tinify", "feather", "compressorize", "picwish")
+PAGES = ("native", "optipic", "tinify", "feather", "compressorize", "picwish", "moving")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
