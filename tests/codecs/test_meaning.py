@@ -13,9 +13,10 @@ import tifffile
 from PIL import Image, ImageDraw
 
 import pixlean
+from meaning.webpfile import frame, webp
 from pictures import animated, opened, photo, saved
 from pixlean.domain.edits import Edits, Fit, Resize
-from pixlean.domain.errors import LimitExceeded
+from pixlean.domain.errors import BadImage, LimitExceeded
 from pixlean.domain.formats import Format
 from pixlean.domain.recipe import Keep
 
@@ -359,3 +360,44 @@ def test_the_first_of_two_equal_tags_counts() -> None:
     struct.pack_into("<HHII", source, last, 262, 3, 1, 1)  # RGB was said before, this says grey
     for options in ({"quality": 40}, {"quality": 90}, {"outputs": (Format.PNG,)}):
         assert off_by(pixlean.compress(bytes(source), **options).data, photo()) < 9
+
+
+def with_tag(source: bytes, number: int, value: int) -> bytes:
+    """A little-endian TIFF with another value in one of its tags of one 16 or 32 bit number."""
+    made = bytearray(source)
+    at = int.from_bytes(source[4:8], "little")
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(source[at : at + 2], "little"), 12):
+        if int.from_bytes(source[entry : entry + 2], "little") == number:
+            struct.pack_into("<I", made, entry + 8, value)
+    return bytes(made)
+
+
+@pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 90}, {"outputs": (Format.PNG,)}])
+def test_a_strip_is_as_long_as_its_rows_whatever_its_tag_says(options: dict[str, Any]) -> None:
+    assert off_by(pixlean.compress(with_tag(saved(photo(), "TIFF"), 279, 1000), **options).data, photo()) < 9
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        with_tag(saved(photo(), "TIFF"), 262, 3),  # a palette that is not there
+        saved(photo(), "TIFF")[:-1000],
+        with_tag(tiff(np.asarray(photo().convert("L")), tile=(16, 16)), 322, 0),
+        webp(80, 60, frame(0, 0, photo().resize((80, 60))), frame(0, 0, photo().resize((80, 60))).replace(b"VP8 ", b"XP8 ")),
+    ],
+    ids=["no palette", "cut short", "tiles of no width", "a frame that is none"],
+)  # fmt: skip
+@pytest.mark.parametrize("options", [{"quality": 60}, {"outputs": (Format.PNG,)}])
+def test_what_contradicts_itself_is_refused_as_broken(broken: bytes, options: dict[str, Any]) -> None:
+    with pytest.raises(BadImage):
+        pixlean.compress(broken, **options)
+
+
+def test_an_animation_whose_small_frames_are_all_alike_becomes_a_still() -> None:
+    frames = [Image.new("RGBA", (1000, 40), (200, 0, 0, 0 if number else 255)) for number in range(2)]
+    for image in frames:
+        image.paste((0, 0, 255, 255), (0, 0, 500, 40))
+    source = saved(frames[0], "GIF", save_all=True, append_images=[frames[1], frames[0]], duration=100, disposal=2)
+    for width in (20, 3):
+        made = pixlean.compress(source, outputs=(Format.WEBP,), edits=Edits(resize=Resize(width_px=width)))
+        assert opened(made.data).size[0] == width

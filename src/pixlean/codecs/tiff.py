@@ -325,6 +325,8 @@ def _tiles_or_page(page: Directory, samples: int) -> list[Array] | None:
     blocks = _raw_blocks(page)
     if blocks is None:
         return None
+    if tiled and min(page.number(323, 1), page.number(322, 1)) < 1:
+        raise DropTrial("tiles without pixels")
     sides = (page.number(323, 1), page.number(322, 1)) if tiled else (height, width)
     parts = []
     for block in blocks if tiled else [b"".join(blocks)]:

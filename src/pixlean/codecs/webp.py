@@ -180,7 +180,10 @@ def _strip(recipe: Recipe) -> Trial:
 def _frames(data: bytes) -> Iterator[Array]:
     """Every frame, composited, as RGB or RGBA."""
     image = open_with_pillow(as_shown(data), "WEBP")
-    for number in range(getattr(image, "n_frames", 1)):
+    frames = getattr(image, "n_frames", 1)
+    if frames < sum(kind == b"ANMF" for kind, _ in chunks(data, None)):
+        raise BadImage("the WebP has a frame that does not decode")  # the decoder passes over it and says nothing
+    for number in range(frames):
         try:
             image.seek(number)
         except Exception as error:

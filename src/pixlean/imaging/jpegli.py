@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pixlean.domain.errors import LimitExceeded
+from pixlean.domain.errors import BadImage, LimitExceeded
 
 _LIBJPEG_62 = 62
 # libjpeg's own, a little less than the format's (jmorecfg.h, JPEG_MAX_DIMENSION).
@@ -120,8 +120,11 @@ def quality_to_distance(quality: float) -> float:
 def encode(pixels: NDArray[np.uint8], *, distance: float, subsampling: str = "420", progressive: bool = False) -> bytes:
     """Encode grey (rows, columns) or RGB (rows, columns, 3) pixels; ``distance`` 1.0 is about quality 90.
 
-    Raises ``LimitExceeded`` where a side is longer than the library takes, which would end the process.
+    Raises ``LimitExceeded`` where a side is longer than the library takes, and ``BadImage`` where there is no pixel:
+    either would end the process.
     """
+    if not pixels.size:
+        raise BadImage("there are no pixels to encode")
     if max(pixels.shape[:2]) > MOST_SIDE_PX:
         raise LimitExceeded(
             f"jpeg holds at most {MOST_SIDE_PX} pixels a side",

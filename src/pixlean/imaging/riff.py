@@ -43,12 +43,14 @@ def riff(parts: list[bytes]) -> bytes:
 
 
 def said_to_have_alpha(data: bytes) -> bytes:
-    """An animation whose header says that it has alpha.
+    """An animation whose header says that it has alpha; a still, which needs no such word, as it is.
 
     Encoders say so only where a frame's own rectangle has; where all have not, and do not fill the canvas, decoders
     show black or the background colour in place of nothing.
     """
-    flags = data.index(b"VP8X") + 8
+    if data[12:16] != b"VP8X":  # what encoders make of frames that are all alike
+        return data
+    flags = 20
     return data[:flags] + bytes([data[flags] | ALPHA]) + data[flags + 1 :]
 
 

@@ -177,11 +177,27 @@ def _with_blocks(data: bytes, page: Directory) -> Directory:
         offsets, counts = page.numbers(offsets_tag), page.numbers(counts_tag)
         if offsets and not counts and len(offsets) == 1:
             counts = (len(data) - offsets[0],)
+        if len(offsets) == len(counts) == 1 and offsets_tag == STRIP_OFFSETS:
+            counts = (max(counts[0], _bytes_as_stored(page)),)
         if offsets and len(offsets) == len(counts):
             if sum(counts) > 4 * len(data) + _OVERLAP_BYTES:
                 raise BadImage("the TIFF's strips lie on top of each other")
             return replace(page, blocks=tuple(data[at : at + size] for at, size in zip(offsets, counts, strict=True)))
     return page
+
+
+def is_cut_short(page: Directory) -> bool:
+    """Whether the file ends within the one strip of a page without compression."""
+    return STRIP_OFFSETS in page.tags and len(page.blocks) == 1 and len(page.blocks[0]) < _bytes_as_stored(page)
+
+
+def _bytes_as_stored(page: Directory) -> int:
+    """What a page takes in one strip without compression, 0 for others: readers go by that where the tag says less."""
+    if page.number(259, 1) != 1 or page.number(262, 1) == 6 or page.number(284, 1) != 1:
+        return 0
+    depths, samples = page.numbers(258, (1,)), page.number(277, 1)
+    bits = depths[0] * samples if len(set(depths)) == 1 else sum(depths)
+    return (page.number(256, 0) * bits + 7) // 8 * page.number(257, 0)
 
 
 def page_of(pixels: Array, order: str, more: Mapping[int, Tag]) -> Directory:

@@ -15,12 +15,12 @@ from PIL import Image
 
 from pixlean.domain.errors import BadImage
 from pixlean.imaging.pixels import Array, load_pixels, open_with_pillow
-from pixlean.imaging.tiffile import Directory
+from pixlean.imaging.tiffile import Directory, is_cut_short
 from pixlean.imaging.vips import vips
 
 # Compressions of TIFF 6.0 and its supplements, and SGI's two. Of newer ones libvips' build has none, and says nothing.
 _COMPRESSION, _READ_BY_LIBVIPS = 259, {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34676, 34677}
-_BITS, _PHOTOMETRIC, _SAMPLES, _EXTRA, _SAMPLE_FORMAT = 258, 262, 277, 338, 339
+_BITS, _PHOTOMETRIC, _SAMPLES, _MAP, _EXTRA, _SAMPLE_FORMAT = 258, 262, 277, 320, 338, 339
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = 0, 2, 3, 5, 6, 8, 9
 _JPEGS = {6, 7}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
@@ -37,6 +37,10 @@ def shown_pages(data: bytes, pages: tuple[Directory, ...]) -> Iterator[Array]:
     """
     for number, page in enumerate(pages):
         compression = page.number(_COMPRESSION, 1)
+        if page.number(_PHOTOMETRIC, 1) == _PALETTE and (not page.numbers(_MAP) or len(page.numbers(_MAP)) % 3):
+            raise BadImage("the TIFF has a page without the palette that it names")
+        if is_cut_short(page):
+            raise BadImage("the TIFF ends within its pixels")
         if page.number(_PHOTOMETRIC, 1) == _YCBCR and compression not in _JPEGS:
             yield _by_pillow(data, number, page)  # the others give luma and chroma as if they were red, green and blue
             continue
@@ -109,7 +113,7 @@ def _screened(stored: Array, page: Directory) -> Array:
     if stored.dtype.kind not in "ub" or page.number(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
         return stored
     if photometric == _PALETTE:
-        table = np.array(page.numbers(320), np.uint16).reshape(3, -1).T
+        table = np.array(page.numbers(_MAP), np.uint16).reshape(3, -1).T
         looked_up: Array = table[np.minimum(stored[..., 0], len(table) - 1)]
         return looked_up
     most = (1 << bits) - 1
