@@ -86,9 +86,9 @@ def _taps(old: int, new: int) -> _Taps:
     weights = np.where(np.abs(distance) < _LOBES, np.sinc(distance) * np.sinc(distance / _LOBES), 0)
     weights /= weights.sum(axis=1, keepdims=True)
     starts = np.clip(firsts, 0, old - count)
-    made = np.zeros((new, count), np.float32)
-    np.add.at(made, (np.arange(new)[:, None], np.clip(places, 0, old - 1) - starts[:, None]), weights)
-    return _Taps(starts.astype(np.int32), made)
+    inside = np.clip(places, 0, old - 1) - starts[:, None] + count * np.arange(new)[:, None]
+    made = np.bincount(inside.ravel(), weights.ravel(), new * count)
+    return _Taps(starts.astype(np.int32), made.astype(np.float32).reshape(new, count))
 
 
 @cache

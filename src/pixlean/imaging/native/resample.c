@@ -27,14 +27,12 @@ INSIDE void across(const float *pixels, int new_columns, const int *starts, cons
                    float *restrict out) {
   for (int at = 0; at < new_columns; at++, out += LANES, weights += taps) {
     const float *from = pixels + (long)LANES * starts[at];
-    Pixel even = {0}, odd = {0}; /* two sums, which don't wait for each other */
+    Pixel sums[4] = {0}; /* which don't wait for each other */
     int tap = 0;
-    for (; tap + 1 < taps; tap += 2, from += 2 * LANES) {
-      even += weights[tap] * *(const Pixel *)from;
-      odd += weights[tap + 1] * *(const Pixel *)(from + LANES);
-    }
-    if (tap < taps) even += weights[tap] * *(const Pixel *)from;
-    *(Pixel *)out = even + odd;
+    for (; tap + 3 < taps; tap += 4, from += 4 * LANES)
+      for (int each = 0; each < 4; each++) sums[each] += weights[tap + each] * *(const Pixel *)(from + each * LANES);
+    for (; tap < taps; tap++, from += LANES) sums[0] += weights[tap] * *(const Pixel *)from;
+    *(Pixel *)out = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   }
 }
 
