@@ -435,3 +435,26 @@ def test_a_drawing_is_sanitised_and_shown_in_a_box_of_its_own(settings: dict[str
         assert Image.open(io.BytesIO(get(server, signed("/f=png,w=20/disk/a.svg")).content)).size == (20, 20)
     finally:
         server.stop()
+
+
+def test_a_part_of_another_version_is_none(pictures: Server) -> None:
+    path = signed("/w=100,f=webp/shop/cat.jpg")
+    whole = get(pictures, path)
+    same, other = (
+        httpx.get(pictures.url + path, headers={"Range": "bytes=0-9", "If-Range": tag})
+        for tag in (whole.headers["etag"], '"another"')
+    )
+    assert (same.status_code, len(same.content)) == (206, 10)
+    assert (other.status_code, other.content) == (200, whole.content)
+    head = httpx.head(pictures.url + path, headers={"Range": "bytes=0-9"})
+    assert (head.status_code, head.headers["content-length"]) == (200, str(len(whole.content)))
+
+
+@pytest.mark.parametrize("options", ["w=3000,fit=cover", "w=3000,fit=exact", "w=3000,h=3000,fit=exact", "w=3000"])
+def test_nothing_is_enlarged(pictures: Server, options: str) -> None:
+    shown = opened(get(pictures, signed(f"/{options}/shop/cat.jpg")).content)
+    assert max(shown.size) <= 640
+
+
+def test_a_score_and_a_size_are_not_both_taken(pictures: Server) -> None:
+    assert get(pictures, signed("/score=80,max_bytes=3000/shop/cat.jpg")).status_code == 400

@@ -114,7 +114,15 @@ def corners(image: Image.Image) -> tuple[str, ...]:
         ("rs:fill-down:800:800", (200, 200)),
         ("rs:fill-down:100:100", (100, 100)),
         ("rs:force:100:100", (100, 100)),
-        ("rs:force:500:100", (500, 100)),
+        ("rs:force:500:100", (400, 80)),
+        ("rs:force:500:100:1", (500, 100)),
+        ("rs:force:300:0", (300, 200)),
+        ("rs:force:0:50", (400, 50)),
+        ("rs:force:800:100", (400, 50)),
+        ("rs:fill:150:150/dpr:2", (200, 200)),
+        ("rs:fill:150:150/dpr:4/pd:30", (280, 280)),
+        ("rs:fit:300:300:0:1/dpr:2", (400, 400)),
+        ("rs:fill:150:150:1/dpr:2", (300, 300)),
         ("rs:auto:100:50", (100, 50)),
         ("rs:auto:100:80", (100, 80)),
         ("rs:auto:80:100", (80, 40)),
@@ -156,7 +164,7 @@ def corners(image: Image.Image) -> tuple[str, ...]:
         ("min-height:300/w:100", (100, 300)),
         ("mh:300", (600, 300)),
         ("rs:fill:100:100/mw:400/dpr:1", (100, 100)),
-        ("mw:300/w:50/dpr:2", (100, 300)),
+        ("mw:300/w:50/dpr:2", (67, 200)),
         ("z:0.5", (200, 100)),
         ("z:0.5:1", (200, 200)),
         ("z:2", (400, 200)),
@@ -328,7 +336,7 @@ def test_formats(proxy: Server, name: str, options: str, accept: str, kind: str)
         ("/insecure/exp:1000000000/plain/local:///q.png", 404),
         ("/insecure/w:2000000/plain/local:///q.png", 404),
         ("/insecure/pd:30000:30000/plain/local:///q.png", 422),
-        ("/insecure/rs:force:30000:30000/plain/local:///q.png", 422),
+        ("/insecure/rs:force:30000:30000:1/plain/local:///q.png", 422),
         ("/insecure/msr:100/plain/local:///q.png", 403),
         ("/insecure/max_src_file_size:100/plain/local:///q.png", 403),
         ("/info/insecure/msr:100/plain/local:///q.png", 403),
@@ -646,3 +654,48 @@ def test_a_signed_url_leads_to_no_private_place_however_it_is_written(folder: Pa
                 assert named or not url or answer.text.startswith("Invalid source"), (url, answer.text)
     finally:
         signing.stop()
+
+
+def test_no_cache_keeps_a_picture_longer_than_its_url_holds(proxy: Server) -> None:
+    for path in ("/insecure/exp:{}/w:51/plain/local:///q.png", "/info/insecure/exp:{}/plain/local:///q.png"):
+        answer = shown(proxy, path.format(int(time.time()) + 50))
+        seconds = int(answer.headers["cache-control"].removeprefix("public, max-age="))
+        assert 40 <= seconds <= 50
+
+
+def test_another_cache_buster_asks_for_what_lies_there_now(proxy: Server, folder: Path) -> None:
+    (folder / "changing.png").write_bytes(saved(Image.new("RGB", (40, 40), "red"), "PNG"))
+    first = shown(proxy, "/insecure/cb:1/plain/local:///changing.png")
+    (folder / "changing.png").write_bytes(saved(Image.new("RGB", (60, 40), "blue"), "PNG"))
+    second = shown(proxy, "/insecure/cb:2/plain/local:///changing.png")
+    assert (opened(first.content).width, opened(second.content).width) == (40, 60)
+    assert shown(proxy, "/insecure/cb:1/plain/local:///changing.png").content == first.content
+
+
+@pytest.mark.parametrize("options", ["", "w:100/", "w:800/", "@svg"])
+def test_a_drawing_stays_one_where_no_other_format_is_named(proxy: Server, folder: Path, options: str) -> None:
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg" width="200" height="100"><script>1</script><rect width="9" height="9"/></svg>'
+    (folder / "drawn.svg").write_bytes(drawing)
+    plain = options == "@svg"
+    path = f"/insecure/{'' if plain else options}plain/local:///drawn.svg{options if plain else ''}"
+    answer = shown(proxy, path, "image/webp,image/avif,*/*")
+    assert answer.headers["content-type"] == "image/svg+xml", answer.text
+    assert b"<script" not in answer.content and b"h9v9" in answer.content
+    assert shown(proxy, f"{path.removesuffix('@svg')}@png").headers["content-type"] == "image/png"
+
+
+def test_a_default_preset_is_none_of_what_is_told(folder: Path) -> None:
+    usual = Server(IMGPROXY_LOCAL_FILESYSTEM_ROOT=str(folder), IMGPROXY_PRESETS="default=q:50")
+    try:
+        assert shown(usual, "/info/insecure/plain/local:///q.png").json()["format"] == "png"
+    finally:
+        usual.stop()
+
+
+def test_what_is_too_small_to_trim_stays(proxy: Server, folder: Path) -> None:
+    (folder / "line.png").write_bytes(saved(Image.new("RGB", (200, 1), "red"), "PNG"))
+    assert picture(proxy, "t:10", "line.png").size == (200, 1)
+
+
+def test_names_that_no_folder_can_hold_are_missing(proxy: Server) -> None:
+    assert shown(proxy, f"/insecure/plain/local:///{'a' * 300}.png").status_code == 404

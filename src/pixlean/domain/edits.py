@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 # A point of a picture, as shares of its width and height: what is cut keeps it in the middle as far as there is room.
@@ -67,6 +67,12 @@ class Frame:
     bottom_px: int = 0
     left_px: int = 0
 
+    def times(self, factor: float) -> Frame:
+        """With so many times the pixels; shares stay."""
+        pixels = {name: round(getattr(self, name) * factor) for name in _PIXELS_OF_A_FRAME}
+        shifts = {"shift": _times(self.shift, factor), "ratio_shift": _times(self.ratio_shift, factor)}
+        return replace(self, **pixels, **shifts)  # type: ignore[arg-type]
+
     def adds_to(self, sides: tuple[int, int]) -> bool:
         """Whether there is any ground around a picture of these sides."""
         return self.place(*sides)[2:] != sides
@@ -82,6 +88,14 @@ class Frame:
             left, top = left + across, top + down
         made = sides[0] + self.left_px + self.right_px, sides[1] + self.top_px + self.bottom_px
         return left + self.left_px, top + self.top_px, *made
+
+
+_PIXELS_OF_A_FRAME = ("least_width_px", "least_height_px", "top_px", "right_px", "bottom_px", "left_px")
+
+
+def _times(shift: Shift, factor: float) -> Shift:
+    across, down = (move * factor if abs(move) >= 1 else move for move in shift)
+    return across, down
 
 
 def placed(anchor: Anchor, shift: Shift, sides: tuple[int, int], whole: tuple[int, int]) -> tuple[int, int]:
@@ -101,11 +115,11 @@ def moved_px(move: float, length: int) -> int:
 class Fit(StrEnum):
     """How a picture takes a new size.
 
-    INSIDE: as large as both sides allow, never enlarged. EXACT: exactly these sides, stretched where needed. COVER:
-    exactly these sides, filled and cut. FILL: the same, never enlarged: a side that the picture does not reach stays
-    shorter. AUTO: FILL where picture and sides both stand or both lie, else INSIDE. THUMB: as COVER, but an object that
-    stands free on a plain ground is shown whole, with more ground where needed. SCALE: one side given, the other
-    follows, enlarged where needed; both given, the largest that fits.
+    INSIDE: as large as both sides allow, never enlarged. EXACT: exactly these sides, stretched where needed; one that
+    is not given stays. COVER: exactly these sides, filled and cut. FILL: the same, never enlarged: a side that the
+    picture does not reach stays shorter. AUTO: FILL where picture and sides both stand or both lie, else INSIDE. THUMB:
+    as COVER, but an object that stands free on a plain ground is shown whole, with more ground where needed. SCALE: one
+    side given, the other follows, enlarged where needed; both given, the largest that fits.
     """
 
     INSIDE = "inside"
@@ -122,7 +136,8 @@ class Resize:
     """New sides in pixels; ``None`` follows from the other one. What is cut is cut around the ``anchor``, shifted.
 
     Without one it is cut to what draws attention.
-    Without ``enlarge``, COVER and THUMB keep to the proportions of the sides but never show a pixel larger than it is.
+    Without ``enlarge``, EXACT, COVER and THUMB keep to the proportions of the sides but never show a pixel larger than
+    it is.
     The whole picture is made at least ``least_width_px`` by ``least_height_px`` large, then cut to the sides. Without
     sides ``zoom`` has the factors for width and height; both are at most 1 together where it is never enlarged.
     """
@@ -142,6 +157,26 @@ class Resize:
         """Whether less than the whole picture may be left."""
         return self.fit in _CUTTING or bool(self.least_width_px or self.least_height_px)
 
+    @property
+    def enlarges(self) -> bool:
+        """Whether the picture may become larger than it is."""
+        return self.fit is Fit.SCALE or (self.fit in (Fit.EXACT, Fit.COVER, Fit.THUMB) and self.enlarge)
+
+    def times(self, factor: float) -> Resize:
+        """With so many times the pixels; shares stay."""
+        width, height = (
+            None if side is None else max(1, round(side * factor)) for side in (self.width_px, self.height_px)
+        )
+        return replace(
+            self,
+            width_px=width,
+            height_px=height,
+            shift=_times(self.shift, factor),
+            zoom=(self.zoom[0] * factor, self.zoom[1] * factor),
+            least_width_px=round(self.least_width_px * factor),
+            least_height_px=round(self.least_height_px * factor),
+        )
+
 
 _CUTTING = (Fit.COVER, Fit.FILL, Fit.THUMB)
 
@@ -150,7 +185,8 @@ _CUTTING = (Fit.COVER, Fit.FILL, Fit.THUMB)
 class Edits:
     """Orient, trim, crop, rotate, flip and flop, resize, colour, blur, sharpen, pixelate, frame: fields in that order.
 
-    A ``window`` becomes the crop once the picture's size is known.
+    A ``window`` becomes the crop once the picture's size is known, and ``dpr`` part of the resize and the frame: all
+    pixels of theirs are so many times as many, as far as nothing that must not be enlarged is.
 
     ``rotate_degrees`` turns clockwise; by other than right angles the corners become transparent. ``flip`` is upside
     down, ``flop`` left to right. ``brightness``, ``saturation`` and ``contrast`` are factors, 1 changes nothing.
@@ -173,6 +209,7 @@ class Edits:
     sharpen: bool = False
     pixelate_px: int = 0
     frame: Frame | None = None
+    dpr: float = 1.0
     ground: tuple[int, int, int] | None = None
 
 

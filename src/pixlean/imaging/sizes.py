@@ -27,9 +27,27 @@ def measured(edits: Edits, info: ImageInfo) -> Edits:
         width, height = resize.width_px, resize.height_px
         alike = before is not None and width and height and (before[0] > before[1]) == (width > height)
         edits = replace(edits, resize=replace(resize, fit=Fit.FILL if alike else Fit.INSIDE))
+    if edits.dpr != 1:
+        edits = _for_screens(edits, before)
     if edits.frame is not None and not edits.frame.adds_to(before or (0, 0)) and edits.resize is None:
         edits = replace(edits, frame=None)
     return edits
+
+
+def _for_screens(edits: Edits, before: Sides | None) -> Edits:
+    """With as many pixels as the picture has for each that is named, at most ``dpr``."""
+    resize, factor = edits.resize, edits.dpr
+    if before is not None and factor > 1 and not (resize is not None and resize.enlarges):
+        whole = before if resize is None else whole_sides(resize, *before)
+        factor = min(factor, max(1.0, min(before[0] / whole[0], before[1] / whole[1])))
+    if resize is None and factor != 1:
+        resize = Resize()
+    return replace(
+        edits,
+        dpr=1.0,
+        resize=None if resize is None else resize.times(factor),
+        frame=None if edits.frame is None else edits.frame.times(factor),
+    )
 
 
 def _window_side(wanted: float, whole: int) -> int:
@@ -68,7 +86,12 @@ def whole_sides(resize: Resize, width: int, height: int) -> Sides:
     if resize.fit in (Fit.COVER, Fit.FILL, Fit.THUMB) and resize.width_px and resize.height_px:
         sides = covering(sides, width, height)
     more = max(1.0, resize.least_width_px / sides[0], resize.least_height_px / sides[1])
-    return (sides[0], sides[1]) if more == 1 else (round(more * sides[0]), round(more * sides[1]))
+    if more == 1:
+        return sides
+    if resize.fit is Fit.EXACT:
+        return round(more * sides[0]), round(more * sides[1])
+    factor = max(resize.least_width_px / width, resize.least_height_px / height)  # of sides that are not rounded yet
+    return max(1, round(factor * width)), max(1, round(factor * height))
 
 
 def covering(sides: Sides, width: int, height: int) -> Sides:
@@ -82,8 +105,10 @@ def _sides(resize: Resize, width: int, height: int) -> Sides:
     if resize.fit is Fit.FILL and wanted_width and wanted_height:
         shrink = min(1.0, max(wanted_width / width, wanted_height / height))
         return min(wanted_width, max(1, round(shrink * width))), min(wanted_height, max(1, round(shrink * height)))
+    if resize.fit is Fit.EXACT and (wanted_width or wanted_height):
+        wanted_width, wanted_height = wanted_width or width, wanted_height or height
     if resize.fit in (Fit.EXACT, Fit.COVER, Fit.THUMB) and wanted_width and wanted_height:
-        if resize.fit is Fit.EXACT or resize.enlarge:
+        if resize.enlarge:
             return wanted_width, wanted_height
         shrink = min(1.0, width / wanted_width, height / wanted_height)
         return max(1, round(shrink * wanted_width)), max(1, round(shrink * wanted_height))

@@ -17,6 +17,8 @@ from pixlean.imaging.vips import vips
 MOST_SIDE_PX = 32_768
 # What stands for transparent where ground is looked for.
 _MAGENTA = (255, 0, 255)
+# libvips looks for ground through a median of three pixels.
+_LEAST_TRIMMED_PX = 3
 _RIGHT_ANGLES = {0: "d0", 90: "d90", 180: "d180", 270: "d270"}
 # A mild 3x3 sharpening: a sum of 24, so that flat areas stay.
 _SHARPEN = [[-1, -1, -1], [-1, 32, -1], [-1, -1, -1]]
@@ -46,6 +48,8 @@ def trimmed(image: Any, trim: Trim) -> Any:
     ground = list(trim.colour or shown.getpoint(0, 0))
     if trim.colour and shown.bands == 1:
         shown = shown.colourspace("srgb")
+    if min(shown.width, shown.height) < _LEAST_TRIMMED_PX:
+        return image
     left, top, width, height = shown.find_trim(threshold=trim.tolerance, background=ground)
     if not width or not height:
         return image

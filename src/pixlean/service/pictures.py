@@ -59,7 +59,9 @@ class Wish:
     """A picture, and how it is wanted; what is ``None`` is decided by the server.
 
     ``may_be_original`` where the source may go out in its full size when the result can't be made in time. Sources in
-    formats that are to stay ``untouched`` go out byte for byte, with whatever they tell of their owner.
+    formats that are to stay ``untouched`` go out byte for byte, with whatever they tell of their owner. Where
+    ``keeps_drawings``, what is drawn goes out as a drawing, cleaned and without edits. ``version`` is any word that
+    tells a picture from what lay at its place before.
     """
 
     place: Place | Address
@@ -69,11 +71,14 @@ class Wish:
     most_bytes: int | None = None
     may_be_original: bool = False
     untouched: tuple[Format, ...] = ()
+    keeps_drawings: bool = False
+    version: str = ""
 
     @property
     def key(self) -> str:
         """What tells its answer from all others; how long that lives is decided when it is made."""
-        asked = (self.place, self.recipe, self.limits, self.most_bytes, self.may_be_original, self.untouched, VERSION)
+        told = (self.limits, self.most_bytes, self.may_be_original, self.untouched, self.keeps_drawings, self.version)
+        asked = (self.place, self.recipe, told, VERSION)
         return hashlib.blake2b(msgspec.json.encode(asked), digest_size=32).hexdigest()
 
 
@@ -211,9 +216,10 @@ class Pictures:
                 form = detect(data)
                 if form in wish.untouched:
                     return Shown(data=data, format=form, etag=_etag(data), lifetime=lifetime)
+            recipe = await asyncio.to_thread(_recipe, wish, file)
             terms = Terms(seconds=self._settings.seconds, limits=wish.limits)
             try:
-                compressed = await self._compress(Upload(file), wish.recipe, terms)
+                compressed = await self._compress(Upload(file), recipe, terms)
             except (Unavailable, EngineFailed) as error:
                 original = await asyncio.to_thread(_original, file, error) if _may_go_out(wish, error) else None
                 if original is None:
@@ -279,6 +285,12 @@ class Pictures:
         before = self._at_hand.pop(key, None)
         if before is not None:
             self._at_hand_bytes -= len(before.data)
+
+
+def _recipe(wish: Wish, file: MemoryFile) -> Recipe:
+    """The recipe for what came: a drawing has any size, so that one that stays needs no edits."""
+    form = detect(file.read_all()) if wish.keeps_drawings else None
+    return replace(wish.recipe, outputs=(form,), edits=Edits()) if form and FORMATS[form].vector else wish.recipe
 
 
 def _may_go_out(wish: Wish, error: PixleanError) -> bool:

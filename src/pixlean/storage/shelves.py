@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from pathlib import Path
@@ -44,6 +45,8 @@ class ShelfReader:
         except (NotFoundError, FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             raise SourceMissing("there is no such picture") from error
         except (BaseError, OSError, TimeoutError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+                raise SourceMissing("there is no such picture") from error
             raise SourceFailed("the place where the picture lies can't be read") from error
 
     async def _read_object(self, shelf: Shelf, path: str, into: MemoryFile, most: int) -> str:

@@ -38,7 +38,10 @@ def show_part(request: Request, data: bytes, media_type: str, more: Mapping[str,
     headers = {**more, "Accept-Ranges": "bytes", "X-Content-Type-Options": "nosniff"}
     if media_type == "image/svg+xml":
         headers["Content-Security-Policy"] = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox"
-    found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    # A part of another version than the client has is of no use to it; what is no GET has no parts (RFC 9110, 14.2).
+    wanted = request.headers.get("if-range")
+    has_parts = request.method == "GET" and (wanted is None or wanted == more.get("ETag"))
+    found = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", "")) if has_parts else None
     if found is None or found[0] == "bytes=-":
         return Response(data, media_type=media_type, headers=headers)
     span = _span(found[1], found[2], len(data))

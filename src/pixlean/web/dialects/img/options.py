@@ -68,6 +68,8 @@ def checked(text: str) -> Mapping[str, str]:
 
 def recipe_of(options: Mapping[str, str], usual_quality: int, accept: str, hints: Hints) -> Recipe:
     """The options as a recipe, with what the client shows and hints at. Raises ``InvalidRequest``."""
+    if "score" in options and "max_bytes" in options:
+        raise InvalidRequest("'score' and 'max_bytes' can't both be met: name one of them")
     quality = given.whole(options, "q", QUALITY.least, QUALITY.most) or usual_quality
     name = options.get("f", "").lower()
     auto = name == AUTO
@@ -95,6 +97,8 @@ def _resize(options: Mapping[str, str], hints: Hints) -> Resize | None:
         sides[0] = hints.width_px
     if sides == [None, None]:
         return None
+    if None in sides:
+        fit = fit if fit == "scale" else "inside"  # one side leaves nothing to stretch or to cut
     return Resize(width_px=sides[0], height_px=sides[1], fit=_FITS[fit], enlarge=False)
 
 

@@ -29,6 +29,7 @@ class Asked:
     path: str
     recipe: Recipe
     vary: tuple[str, ...]
+    keeps_drawings: bool
 
 
 def read_url(
@@ -50,6 +51,7 @@ def read_url(
         source=_plain(shelf),
         path=normal_path(_plain(path), "source"),
         recipe=recipe_of(asked, usual_quality, accept, hints),
+        keeps_drawings="f" not in asked,
         vary=(*vary, *HINTS, *_OLD_HINTS.values()) if settings.client_hints else vary,
     )
 

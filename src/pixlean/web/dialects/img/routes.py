@@ -53,7 +53,12 @@ class Endpoint:
             )  # fmt: skip
             place = house.pictures.place(asked.source, asked.path)
             shown = await house.pictures(
-                Wish(place=place, recipe=asked.recipe, may_be_original=self.settings.shows_originals)
+                Wish(
+                    place=place,
+                    recipe=asked.recipe,
+                    may_be_original=self.settings.shows_originals,
+                    keeps_drawings=asked.keeps_drawings,
+                )
             )
         except PixleanError as error:
             account(request).error = str(error.code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -43,6 +44,7 @@ class Asked:
     untouched: tuple[Format, ...] = ()
     limits: Limits
     most_bytes: int | None
+    keeps_drawings: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ def read_url(path: str, accept: str, *, settings: Settings) -> Asked:
 
     Raises ``AccessDenied``, ``NotThere``, ``InvalidRequest`` and ``SourceFailed``.
     """
-    parts = _parts(path, settings)
+    parts = _parts(path, settings, settings.presets.rows)
     wanted = read(parts.options)
     limits, most_bytes = bounds.limits(wanted.bounds, settings)
     named = parts.extension or wanted.format
@@ -87,12 +89,14 @@ def read_url(path: str, accept: str, *, settings: Settings) -> Asked:
         untouched=_untouched(wanted, outputs, settings),
         limits=limits,
         most_bytes=most_bytes,
+        keeps_drawings=named in ("", str(Format.SVG)),
     )
 
 
 def read_info_url(path: str, settings: Settings) -> Told:
     """What is asked to be told by a path. Raises the same."""
-    parts = _parts(path, settings)
+    # Presets are options of pictures: nothing is told by one.
+    parts = _parts(path, settings, {})
     question = information.read(parts.options)
     limits, most_bytes = bounds.limits(question.bounds, settings)
     return Told(place=_place(parts.source, settings), question=question, limits=limits, most_bytes=most_bytes)
@@ -104,12 +108,12 @@ def is_info(scope: Scope, settings: Settings) -> bool:
     return bool(settings.prefix) or is_of_grammar(rest, settings.separator)
 
 
-def _parts(path: str, settings: Settings) -> Parts:
+def _parts(path: str, settings: Settings, presets: Mapping[str, str]) -> Parts:
     signature, slash, rest = path.removeprefix("/").partition("/")
     if not slash:
         raise NotThere("the URL has no signature")
     _check(signature, f"/{rest}", settings)
-    return taken_apart(rest, settings.presets.rows, settings.separator, only_presets=settings.only_presets)
+    return taken_apart(rest, presets, settings.separator, only_presets=settings.only_presets and bool(presets))
 
 
 def _untouched(wanted: Wanted, outputs: tuple[Format, ...], settings: Settings) -> tuple[Format, ...]:
@@ -146,6 +150,8 @@ def _outputs(asked: str, accept: str, settings: Settings) -> tuple[tuple[Format,
     if asked == _BEST:
         return shown_by(accept), True
     name = "jpeg" if asked == "jpg" else asked
+    if name == Format.SVG:
+        return (Format.SVG,), varies
     if name not in OUTPUTS:
         raise InvalidRequest(f"'{asked[:20]}' is not written here")
     return (Format(name),), varies

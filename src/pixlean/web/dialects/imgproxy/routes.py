@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -45,7 +46,6 @@ class Endpoint:
         """``GET /{signature}/{options}/{source}``."""
         enter(request, NAME)
         house, settings = services(request), self.settings
-        lifetime = None if settings.passes_cache_control else Lifetime(seconds=settings.ttl_seconds)
         try:
             asked = self.read(path_sent(request.scope, settings.prefix), request.headers.get("accept", ""))
             check_time(asked.wanted.expires_at)
@@ -53,10 +53,11 @@ class Endpoint:
                 Wish(
                     place=asked.place,
                     recipe=asked.recipe,
-                    lifetime=lifetime,
                     limits=asked.limits,
                     most_bytes=asked.most_bytes,
                     untouched=asked.untouched,
+                    keeps_drawings=asked.keeps_drawings,
+                    version=asked.wanted.version,
                 )
             )
         except PixleanError as error:
@@ -80,11 +81,19 @@ class Endpoint:
             return show_error(error)
         noted = account(request)
         noted.format, noted.seconds = str(facts.format), seconds
-        kept = lifetime if settings.passes_cache_control else Lifetime(seconds=settings.ttl_seconds)
-        return JSONResponse(told(facts, asked.question), headers={"Cache-Control": kept.text})
+        headers = self._caching(lifetime, asked.question.expires_at)
+        return JSONResponse(told(facts, asked.question), headers=headers)
+
+    def _caching(self, origins: Lifetime, expires_at: int) -> dict[str, str]:
+        """What downstream caches are told: the operator's time, or the origin's; never longer than the URL holds."""
+        lifetime = origins if self.settings.passes_cache_control else Lifetime(seconds=self.settings.ttl_seconds)
+        if expires_at:
+            left = max(0, expires_at - int(time.time()))
+            lifetime = replace(lifetime, seconds=min(lifetime.seconds, left), stale_seconds=0, immutable=False)
+        return {"Cache-Control": lifetime.text}
 
     def _show(self, request: Request, asked: Asked, shown: Shown) -> Response:
-        headers = {"ETag": shown.etag, "Cache-Control": shown.lifetime.text}
+        headers = {"ETag": shown.etag, **self._caching(shown.lifetime, asked.wanted.expires_at)}
         if asked.varies:
             headers["Vary"] = "Accept"
         if is_known(request, shown.etag):

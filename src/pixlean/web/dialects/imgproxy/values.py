@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pixlean.domain.edits import CENTRE, NO_SHIFT, Anchor, Shift
 from pixlean.domain.errors import NotThere
@@ -24,11 +24,6 @@ class Gravity:
 
     anchor: Anchor | None = CENTRE
     shift: Shift = NO_SHIFT
-
-    def at(self, dpr: float) -> Gravity:
-        """With offsets in pixels as many times as long; those that are shares stay."""
-        across, down = (move * dpr if abs(move) >= 1 else move for move in self.shift)
-        return replace(self, shift=(across, down))
 
     def before_turning(self, degrees: int) -> Gravity:
         """The same place in a picture that is then turned clockwise by so many degrees."""

@@ -19,7 +19,8 @@ class Wanted:
 
     ``extend`` and ``extend_ratio`` are where the picture stands on more ground, ``None`` without. ``crop_gravity`` is
     ``None`` where the crop has none of its own. ``score`` is the SSIMULACRA2 that is wanted, 0 where none is.
-    ``skips`` are extensions of sources that go out as they are. ``expires_at`` is in seconds since 1970.
+    ``version`` is the cache buster. ``skips`` are extensions of sources that go out as they are. ``expires_at`` is in
+    seconds since 1970.
     """
 
     fit: str = "fit"
@@ -54,6 +55,7 @@ class Wanted:
     file_name: str = ""
     attaches: bool | None = None
     expires_at: int = 0
+    version: str = ""
     bounds: Bounds = NO_BOUNDS
 
 
@@ -82,7 +84,7 @@ def recipe_of(wanted: Wanted, outputs: tuple[Format, ...], usual: Recipe, qualit
 
 def _edits(wanted: Wanted) -> Edits:
     sides = [
-        min(SIDE_PX.most, max(1, round(side * zoom * wanted.dpr))) if side else None
+        min(SIDE_PX.most, max(1, round(side * zoom))) if side else None
         for side, zoom in zip((wanted.width, wanted.height), wanted.zoom, strict=True)
     ]
     return Edits(
@@ -94,6 +96,7 @@ def _edits(wanted: Wanted) -> Edits:
         sharpen=wanted.sharpens,
         pixelate_px=wanted.pixelate,
         frame=_frame(wanted, sides),
+        dpr=wanted.dpr,
         ground=wanted.ground,
     )
 
@@ -109,17 +112,15 @@ def _window(wanted: Wanted, width: float, height: float) -> Window:
 
 
 def _resize(wanted: Wanted, width: int | None, height: int | None) -> Resize | None:
-    gravity = wanted.gravity.at(wanted.dpr)
-    across, down = (zoom * wanted.dpr for zoom in wanted.zoom)
     made = Resize(
-        width_px=width, height_px=height, anchor=gravity.anchor, shift=gravity.shift, zoom=(across, down),
-        least_width_px=round(wanted.least_width * wanted.dpr), least_height_px=round(wanted.least_height * wanted.dpr),
+        width_px=width, height_px=height, anchor=wanted.gravity.anchor, shift=wanted.gravity.shift, zoom=wanted.zoom,
+        least_width_px=wanted.least_width, least_height_px=wanted.least_height,
     )  # fmt: skip
     if (width, height) == (None, None):
         made = replace(made, fit=Fit.SCALE if wanted.enlarges else Fit.INSIDE)
         return None if made.zoom == (1.0, 1.0) and not made.cuts else made
     if wanted.fit == "force":
-        return replace(made, fit=Fit.EXACT)
+        return replace(made, fit=Fit.EXACT, enlarge=wanted.enlarges)
     if wanted.fit == "auto":
         if wanted.enlarges:
             raise InvalidRequest("'auto' with enlarge is not done here")
@@ -138,12 +139,12 @@ def _stands(gravity: Gravity) -> tuple[Anchor, Shift]:
 
 def _frame(wanted: Wanted, sides: list[int | None]) -> Frame | None:
     width, height = (side or 0 for side in sides)
-    top, right, bottom, left = (round(side * wanted.dpr) for side in wanted.padding)
+    top, right, bottom, left = wanted.padding
     made = Frame(top_px=top, right_px=right, bottom_px=bottom, left_px=left)
     if wanted.extend is not None and (width or height):
-        anchor, shift = _stands(wanted.extend.at(wanted.dpr))
+        anchor, shift = _stands(wanted.extend)
         made = replace(made, least_width_px=width, least_height_px=height, anchor=anchor, shift=shift)
     if wanted.extend_ratio is not None and width and height:
-        anchor, shift = _stands(wanted.extend_ratio.at(wanted.dpr))
+        anchor, shift = _stands(wanted.extend_ratio)
         made = replace(made, ratio=width / height, ratio_anchor=anchor, ratio_shift=shift)
     return None if made == Frame() else made

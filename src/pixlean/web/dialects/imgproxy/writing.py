@@ -91,8 +91,8 @@ def _must_convert(wanted: Wanted, arguments: Arguments) -> Wanted:
     return wanted
 
 
-def _ignored(wanted: Wanted, _arguments: Arguments) -> Wanted:
-    return wanted  # a cache buster: it has done its work by being there
+def _version(wanted: Wanted, arguments: Arguments) -> Wanted:
+    return replace(wanted, version=":".join(arguments))
 
 
 def _file_name(wanted: Wanted, arguments: Arguments) -> Wanted:
@@ -136,8 +136,8 @@ READERS: Mapping[str, Reader] = {
     "kcr": _copyright,
     "strip_color_profile": _must_convert,
     "scp": _must_convert,
-    "cachebuster": _ignored,
-    "cb": _ignored,
+    "cachebuster": _version,
+    "cb": _version,
     "filename": _file_name,
     "fn": _file_name,
     "return_attachment": _attach,
