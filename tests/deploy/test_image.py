@@ -49,7 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     if missing:
         pytest.skip(f"no {' and no '.join(missing)} to build the image with")
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel lets nobody mount here: an image can be built, but not be started")
+        # No program is missing that could be installed: nothing can be started here from a root of its own.
+        pytest.xfail("this kernel lets nobody mount here")
     made = tmp_path_factory.mktemp("image")
     made.chmod(0o755)
     yield made
