@@ -66,7 +66,6 @@ class Wish:
 
     place: Place | Address
     recipe: Recipe
-    lifetime: Lifetime | None = None
     limits: Limits | None = None
     most_bytes: int | None = None
     may_be_original: bool = False
@@ -210,7 +209,7 @@ class Pictures:
     async def _made(self, key: str, wish: Wish) -> Shown:
         with self._fetcher.new_file() as file:
             told = await self._fetched(wish.place, file, wish.most_bytes)
-            lifetime = wish.lifetime or self._lifetime(told)
+            lifetime = self._lifetime(told)
             if wish.untouched:
                 data = await asyncio.to_thread(file.read_all)
                 form = detect(data)
