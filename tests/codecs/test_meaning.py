@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 import pixlean
 from meaning.webpfile import frame, webp
@@ -402,3 +402,15 @@ def test_an_animation_whose_small_frames_are_all_alike_becomes_a_still() -> None
     assert opened(source).n_frames == 2
     made = pixlean.compress(source, outputs=(Format.WEBP,), edits=Edits(resize=Resize(width_px=20)), quality=70)
     assert opened(made.data).size == (20, 1)
+
+
+@pytest.mark.parametrize("tag", [(284, 284, 2), (262, 65_000, 0)], ids=["a plane of its own", "no photometric"])
+@pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 90}, {"outputs": (Format.PNG,)}])
+def test_a_fax_is_black_on_white(tag: tuple[int, int, int], options: dict[str, Any]) -> None:
+    drawing = photo().convert("1")
+    source = bytearray(saved(ImageOps.invert(drawing) if tag[0] == 262 else drawing, "TIFF", compression="group4"))
+    at = int.from_bytes(source[4:8], "little")
+    for entry in range(at + 2, at + 2 + 12 * int.from_bytes(source[at : at + 2], "little"), 12):
+        if int.from_bytes(source[entry : entry + 2], "little") == tag[0]:
+            struct.pack_into("<HHII", source, entry, tag[1], 3, 1, tag[2])
+    assert off_by(pixlean.compress(bytes(source), **options).data, drawing) < 1

@@ -72,7 +72,7 @@ def _probe(data: bytes, limits: Limits) -> ImageInfo:
     limits.check("max_icc_bytes", len(icc or b""))
     bits, samples = max(first.numbers(258, (1,))), first.number(277, 1)
     modes = {0: "L", 1: "L", 2: "RGB", 3: "P", 5: "CMYK", 6: "YCbCr", 8: "LAB", 9: "LAB"}
-    mode = "1" if bits == 1 and samples == 1 else modes.get(first.number(262, 1), "other")
+    mode = "1" if bits == 1 and samples == 1 else modes.get(first.photometric, "other")
     orientation = first.number(274, 1)
     return ImageInfo(
         format=Format.TIFF,
@@ -280,7 +280,7 @@ def _as_g4(page: Directory) -> Directory:
     if len(data) < (width + 7) // 8 * height:
         raise DropTrial("a page is shorter than its size")
     # Pillow writes min-is-black; the coding of runs is the same, so only the photometric tag is carried over.
-    image = Image.frombytes("1", (width, height), data, "raw", "1" if page.number(262, 0) == 1 else "1;I")
+    image = Image.frombytes("1", (width, height), data, "raw", "1" if page.photometric == 1 else "1;I")
     out = io.BytesIO()
     image.save(out, "TIFF", compression="group4", strip_size=1 << 30)
     made = tiffile.read(out.getvalue(), Limits())[0]
@@ -293,7 +293,7 @@ def _as_g4(page: Directory) -> Directory:
 
 def _as_jpeg(page: Directory, quality: int) -> Directory:
     """Photographs as JPEG: the whole page in one strip, or each tile by itself."""
-    samples, photometric = page.number(277, 1), page.number(262, 1)
+    samples, photometric = page.number(277, 1), page.photometric
     plain = set(page.numbers(258, (1,))) == {8} and (photometric, samples) in ((1, 1), (2, 3), (6, 3))
     if photometric == 6 and page.number(259, 1) != _JPEG:
         return page  # its samples are no colours, and may be fewer than its pixels
@@ -317,7 +317,7 @@ def _tiles_or_page(page: Directory, samples: int) -> list[Array] | None:
     """The pixels of each tile, or of the page; ``None`` where they can't be had without loss of their meaning."""
     width, height = page.number(256, 1), page.number(257, 1)
     tiled = tiffile.TILE_OFFSETS in page.tags
-    if page.number(259, 1) == _JPEG or page.number(262, 1) == 6:
+    if page.number(259, 1) == _JPEG or page.photometric == 6:
         if tiled:
             return None
         pixels = next(shown_pages(tiffile.write((page,)), (page,)))

@@ -33,6 +33,9 @@ class Tag:
     nested: tuple[Directory, ...] = ()
 
 
+_FAXES = (2, 3, 4, 32771)
+
+
 @dataclass(frozen=True)
 class Directory:
     """One IFD: its tags by number, and the bytes of its strips or tiles."""
@@ -55,6 +58,12 @@ class Directory:
         """The first integer value of a tag."""
         found = self.numbers(tag)
         return found[0] if found else default
+
+    @property
+    def photometric(self) -> int:
+        """What the samples mean; where no tag says so, what libtiff takes them for: ink for faxes, colours, or grey."""
+        usual = 0 if self.number(259, 1) in _FAXES else 2 if self.number(277, 1) >= 3 else 1
+        return self.number(262, usual)
 
     def with_numbers(self, tag: int, values: tuple[int, ...], *, kind: int = 4) -> Directory:
         """The directory with a tag set to integers (type 3 is 16 bit, 4 is 32 bit)."""
@@ -193,7 +202,7 @@ def is_cut_short(page: Directory) -> bool:
 
 def _bytes_as_stored(page: Directory) -> int:
     """What a page takes in one strip without compression, 0 for others: readers go by that where the tag says less."""
-    if page.number(259, 1) != 1 or page.number(262, 1) == 6 or page.number(284, 1) != 1:
+    if page.number(259, 1) != 1 or page.photometric == 6 or page.number(284, 1) != 1:
         return 0
     depths, samples = page.numbers(258, (1,)), page.number(277, 1)
     bits = depths[0] * samples if len(set(depths)) == 1 else sum(depths)

@@ -20,8 +20,9 @@ from pixlean.imaging.vips import vips
 
 # Compressions of TIFF 6.0 and its supplements, and SGI's two. Of newer ones libvips' build has none, and says nothing.
 _COMPRESSION, _READ_BY_LIBVIPS = 259, {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34676, 34677}
-_BITS, _PHOTOMETRIC, _SAMPLES, _MAP, _EXTRA, _SAMPLE_FORMAT = 258, 262, 277, 320, 338, 339
+_BITS, _SAMPLES, _PLANAR, _MAP, _EXTRA, _SAMPLE_FORMAT = 258, 277, 284, 320, 338, 339
 _WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = 0, 2, 3, 5, 6, 8, 9
+_SUBSAMPLING = 530
 _JPEGS = {6, 7}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
 _UNSIGNED, _FLOAT = 1, 3
@@ -37,18 +38,26 @@ def shown_pages(data: bytes, pages: tuple[Directory, ...]) -> Iterator[Array]:
     """
     for number, page in enumerate(pages):
         compression = page.number(_COMPRESSION, 1)
-        if page.number(_PHOTOMETRIC, 1) == _PALETTE and (not page.numbers(_MAP) or len(page.numbers(_MAP)) % 3):
+        if page.photometric == _PALETTE and (not page.numbers(_MAP) or len(page.numbers(_MAP)) % 3):
             raise BadImage("the TIFF has a page without the palette that it names")
         if is_cut_short(page):
             raise BadImage("the TIFF ends within its pixels")
-        if page.number(_PHOTOMETRIC, 1) == _YCBCR and compression not in _JPEGS:
+        if page.photometric == _YCBCR and compression not in _JPEGS:
+            if page.numbers(_SUBSAMPLING, (2, 2)) != (1, 1):
+                raise BadImage("the TIFF has chroma of another size than luma, which is read in JPEG only")
             yield _by_pillow(data, number, page)  # the others give luma and chroma as if they were red, green and blue
             continue
-        pixels = _by_libvips(data, number) if compression in _READ_BY_LIBVIPS else None
+        known = compression in _READ_BY_LIBVIPS and not _is_one_plane(page)
+        pixels = _by_libvips(data, number) if known else None
         shown = _by_tifffile(data, number, page) if pixels is None else _as_meant(pixels, page)
         if not shown.size:
             raise BadImage("the TIFF has a page without pixels")
         yield shown
+
+
+def _is_one_plane(page: Directory) -> bool:
+    """Whether its one sample of less than a byte is said to lie in a plane of its own: libvips shows black then."""
+    return page.number(_PLANAR, 1) == 2 and page.number(_SAMPLES, 1) == 1 and max(page.numbers(_BITS, (1,))) < 8
 
 
 def _by_libvips(data: bytes, number: int) -> Array | None:
@@ -109,7 +118,7 @@ def _by_pillow(data: bytes, number: int, page: Directory) -> Array:
 
 def _screened(stored: Array, page: Directory) -> Array:
     """Unsigned samples stretched to 8 or 16 bits, with black at zero, palettes looked up."""
-    bits, photometric = max(page.numbers(_BITS, (1,))), page.number(_PHOTOMETRIC, 1)
+    bits, photometric = max(page.numbers(_BITS, (1,))), page.photometric
     if stored.dtype.kind not in "ub" or page.number(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
         return stored
     if photometric == _PALETTE:
@@ -129,7 +138,7 @@ def _screened(stored: Array, page: Directory) -> Array:
 
 def _from_lab(pixels: Array, page: Directory) -> Array:
     """CIE L*a*b* of 8 bits (TIFF 6.0, section 23: a* and b* are signed; ICC Lab adds 128) as sRGB."""
-    photometric = page.number(_PHOTOMETRIC, 1)
+    photometric = page.photometric
     if photometric not in (_CIELAB, _ICCLAB) or pixels.dtype != np.uint8 or pixels.shape[2] < 3:
         return pixels
     lab = pixels[..., :3].astype(np.float32)
@@ -145,7 +154,7 @@ def _from_lab(pixels: Array, page: Directory) -> Array:
 
 def _as_meant(pixels: Array, page: Directory) -> Array:
     """Without samples of no stated meaning; one grey channel has no axis."""
-    colours = 3 if pixels.shape[2] >= 3 and page.number(_PHOTOMETRIC, 1) == _PALETTE else _colours(page)
+    colours = 3 if pixels.shape[2] >= 3 and page.photometric == _PALETTE else _colours(page)
     extra = page.numbers(_EXTRA)
     if pixels.shape[2] > colours:
         if not extra or extra[0] == _UNSPECIFIED:
@@ -156,7 +165,7 @@ def _as_meant(pixels: Array, page: Directory) -> Array:
 
 
 def _colours(page: Directory) -> int:
-    return _COLOURS.get(page.number(_PHOTOMETRIC, 1), max(1, page.number(_SAMPLES, 1) - len(page.numbers(_EXTRA))))
+    return _COLOURS.get(page.photometric, max(1, page.number(_SAMPLES, 1) - len(page.numbers(_EXTRA))))
 
 
 def _divided(pixels: Array) -> Array:
