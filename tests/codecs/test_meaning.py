@@ -380,7 +380,7 @@ def test_a_strip_is_as_long_as_its_rows_whatever_its_tag_says(options: dict[str,
 @pytest.mark.parametrize(
     "broken",
     [
-        with_tag(saved(photo(), "TIFF"), 262, 3),  # a palette that is not there
+        with_tag(saved(photo().convert("1"), "TIFF"), 262, 3),  # a palette that is not there
         saved(photo(), "TIFF")[:-1000],
         with_tag(tiff(np.asarray(photo().convert("L")), tile=(16, 16)), 322, 0),
         webp(80, 60, frame(0, 0, photo().resize((80, 60))), frame(0, 0, photo().resize((80, 60))).replace(b"VP8 ", b"XP8 ")),
@@ -414,3 +414,12 @@ def test_a_fax_is_black_on_white(tag: tuple[int, int, int], options: dict[str, A
         if int.from_bytes(source[entry : entry + 2], "little") == tag[0]:
             struct.pack_into("<HHII", source, entry, tag[1], 3, 1, tag[2])
     assert off_by(pixlean.compress(bytes(source), **options).data, drawing) < 1
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+@pytest.mark.parametrize("options", [{"quality": 60}, {"quality": 90}, {"outputs": (Format.PNG,)}])
+def test_whole_bytes_without_the_palette_that_is_named_are_what_they_look_like(
+    mode: str, options: dict[str, Any]
+) -> None:
+    source = with_tag(saved(photo().convert(mode), "TIFF"), 262, 3)
+    assert off_by(pixlean.compress(source, **options).data, photo().convert(mode)) < 9

@@ -155,7 +155,14 @@ def _rewritten(source: Source, rewrite: Rewrite, recipe: Recipe, *, must_change:
 
 
 def _written(pages: tuple[Directory, ...], recipe: Recipe) -> bytes:
-    return tiffile.write(tuple(_stripped(page) for page in pages) if recipe.strip_metadata else pages)
+    told = tuple(_told(page) for page in pages)
+    return tiffile.write(tuple(_stripped(page) for page in told) if recipe.strip_metadata else told)
+
+
+def _told(page: Directory) -> Directory:
+    """A page that says what its samples mean, where readers had to guess."""
+    meant = page.photometric
+    return page if page.number(262, -1) == meant else page.with_numbers(262, (meant,), kind=3)
 
 
 def _stripped_pages(source: Source, recipe: Recipe) -> bytes:

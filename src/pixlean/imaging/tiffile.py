@@ -34,6 +34,7 @@ class Tag:
 
 
 _FAXES = (2, 3, 4, 32771)
+PALETTE = 3
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,19 @@ class Directory:
 
     @property
     def photometric(self) -> int:
-        """What the samples mean; where no tag says so, what libtiff takes them for: ink for faxes, colours, or grey."""
-        usual = 0 if self.number(259, 1) in _FAXES else 2 if self.number(277, 1) >= 3 else 1
-        return self.number(262, usual)
+        """What the samples mean; where no tag says so, what libtiff takes them for: ink for faxes, colours, or grey.
+
+        A palette that is not there is none of samples of whole bytes: these are grey or colours then.
+        """
+        plain = 2 if self.number(277, 1) >= 3 else 1
+        told = self.number(262, 0 if self.number(259, 1) in _FAXES else plain)
+        return plain if told == PALETTE and not self.has_palette and self.number(258, 1) >= 8 else told
+
+    @property
+    def has_palette(self) -> bool:
+        """Whether there is a palette that can be looked into."""
+        colours = self.numbers(320)
+        return bool(colours) and len(colours) % 3 == 0
 
     def with_numbers(self, tag: int, values: tuple[int, ...], *, kind: int = 4) -> Directory:
         """The directory with a tag set to integers (type 3 is 16 bit, 4 is 32 bit)."""
@@ -187,7 +198,8 @@ def _with_blocks(data: bytes, page: Directory) -> Directory:
         if offsets and not counts and len(offsets) == 1:
             counts = (len(data) - offsets[0],)
         if len(offsets) == len(counts) == 1 and offsets_tag == STRIP_OFFSETS:
-            counts = (max(counts[0], _bytes_as_stored(page)),)
+            whole = _bytes_as_stored(page)
+            counts = (whole if counts[0] < whole <= len(data) - offsets[0] else counts[0],)
         if offsets and len(offsets) == len(counts):
             if sum(counts) > 4 * len(data) + _OVERLAP_BYTES:
                 raise BadImage("the TIFF's strips lie on top of each other")

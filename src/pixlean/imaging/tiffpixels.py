@@ -15,20 +15,20 @@ from PIL import Image
 
 from pixlean.domain.errors import BadImage
 from pixlean.imaging.pixels import Array, load_pixels, open_with_pillow
-from pixlean.imaging.tiffile import Directory, is_cut_short
+from pixlean.imaging.tiffile import PALETTE, Directory, is_cut_short
 from pixlean.imaging.vips import vips
 
 # Compressions of TIFF 6.0 and its supplements, and SGI's two. Of newer ones libvips' build has none, and says nothing.
 _COMPRESSION, _READ_BY_LIBVIPS = 259, {1, 2, 3, 4, 5, 7, 8, 32773, 32946, 34676, 34677}
 _BITS, _SAMPLES, _PLANAR, _MAP, _EXTRA, _SAMPLE_FORMAT = 258, 277, 284, 320, 338, 339
-_WHITE_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = 0, 2, 3, 5, 6, 8, 9
+_WHITE_IS_ZERO, _RGB, _SEPARATED, _YCBCR, _CIELAB, _ICCLAB = 0, 2, 5, 6, 8, 9
 _SUBSAMPLING = 530
 _JPEGS = {6, 7}
 _UNSPECIFIED, _ASSOCIATED = 0, 1
 _UNSIGNED, _FLOAT = 1, 3
 # Colours that libvips gives as numbers of their own, not of a screen.
 _SPACES = ("lab", "labs", "xyz", "yxy", "lch")
-_COLOURS = {0: 1, 1: 1, _RGB: 3, _PALETTE: 1, _SEPARATED: 4, _YCBCR: 3, _CIELAB: 3, _ICCLAB: 3}
+_COLOURS = {0: 1, 1: 1, _RGB: 3, PALETTE: 1, _SEPARATED: 4, _YCBCR: 3, _CIELAB: 3, _ICCLAB: 3}
 
 
 def shown_pages(data: bytes, pages: tuple[Directory, ...]) -> Iterator[Array]:
@@ -38,7 +38,7 @@ def shown_pages(data: bytes, pages: tuple[Directory, ...]) -> Iterator[Array]:
     """
     for number, page in enumerate(pages):
         compression = page.number(_COMPRESSION, 1)
-        if page.photometric == _PALETTE and (not page.numbers(_MAP) or len(page.numbers(_MAP)) % 3):
+        if page.photometric == PALETTE and not page.has_palette:
             raise BadImage("the TIFF has a page without the palette that it names")
         if is_cut_short(page):
             raise BadImage("the TIFF ends within its pixels")
@@ -121,7 +121,7 @@ def _screened(stored: Array, page: Directory) -> Array:
     bits, photometric = max(page.numbers(_BITS, (1,))), page.photometric
     if stored.dtype.kind not in "ub" or page.number(_SAMPLE_FORMAT, _UNSIGNED) != _UNSIGNED:
         return stored
-    if photometric == _PALETTE:
+    if photometric == PALETTE:
         table = np.array(page.numbers(_MAP), np.uint16).reshape(3, -1).T
         looked_up: Array = table[np.minimum(stored[..., 0], len(table) - 1)]
         return looked_up
@@ -154,7 +154,7 @@ def _from_lab(pixels: Array, page: Directory) -> Array:
 
 def _as_meant(pixels: Array, page: Directory) -> Array:
     """Without samples of no stated meaning; one grey channel has no axis."""
-    colours = 3 if pixels.shape[2] >= 3 and page.photometric == _PALETTE else _colours(page)
+    colours = 3 if pixels.shape[2] >= 3 and page.photometric == PALETTE else _colours(page)
     extra = page.numbers(_EXTRA)
     if pixels.shape[2] > colours:
         if not extra or extra[0] == _UNSPECIFIED:
