@@ -125,10 +125,21 @@ def test_the_settings_as_commands_do_what_the_page_did(compared: Any, server: Se
     assert compared.get_by_role("region", name="srcset").inner_text().startswith("pixlean srcset ")
 
 
-def test_a_picture_that_no_browser_shows_is_shown_all_the_same(visit: Visit, server: Server, tmp_path: Path) -> None:
+_SLOW_TO_READ = """() => {
+  const read = window.createImageBitmap
+  window.createImageBitmap = async (...of) => { await new Promise(go => setTimeout(go, 1500)); return read(...of) }
+}"""
+
+
+@pytest.mark.parametrize("slow", [False, True])
+def test_a_picture_that_no_browser_shows_is_shown_all_the_same(
+    visit: Visit, server: Server, tmp_path: Path, *, slow: bool
+) -> None:
     path = tmp_path / "scan.tiff"
     path.write_bytes(pictures.saved(pictures.photo(), "TIFF"))
     page = visit(server.url)
+    if slow:  # the answer is there before the browser has found out that it can't read the file
+        page.evaluate(_SLOW_TO_READ)
     add(page, [path])
     settled(page, 1)
     page.get_by_alt_text("Original").wait_for()

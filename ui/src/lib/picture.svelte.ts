@@ -14,6 +14,7 @@ export class Picture {
   thumb = $state("")
   wish = "" // the settings that it was begun with
   isStrange = false // to this browser
+  triedThumb: Promise<void> = Promise.resolve()
   edits = $state.raw<Edits | null>(null)
   cutOut = $state.raw<File | null>(null) // the picture without its background, a PNG
   result = $state.raw<Result | null>(null)

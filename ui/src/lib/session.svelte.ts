@@ -30,7 +30,7 @@ export class Session {
             ? await edit(picture.file, picture.edits, options, from, asking)
             : await optimize(picture.file, options, asking)
       this.selected ??= picture
-      if (picture.isStrange && !picture.thumb) void fetchThumb(picture, this.key)
+      void fetchThumb(picture, this.key)
       return result
     },
     () => $state.snapshot(this.options),

@@ -7,7 +7,7 @@ let last: Promise<void> = Promise.resolve()
 
 /** Give a picture its thumbnail when it is its turn. */
 export function makeThumb(picture: Picture): void {
-  last = last.then(() => make(picture)).catch(() => undefined)
+  picture.triedThumb = last = last.then(() => make(picture)).catch(() => undefined)
 }
 
 async function make(picture: Picture): Promise<void> {
@@ -18,6 +18,8 @@ async function make(picture: Picture): Promise<void> {
 
 /** The server's thumbnail of a picture that this browser can't read, where there is none yet; no loss where it fails. */
 export async function fetchThumb(picture: Picture, key: string): Promise<void> {
+  await picture.triedThumb // the server may be quicker than this browser
+  if (!picture.isStrange || picture.thumb) return
   const form = new FormData()
   form.append("options", JSON.stringify({ optimization: { format: "webp", max_width: 2 * SIDE_PX, effort: 0 } }))
   form.append("file", picture.file, picture.file.name)
