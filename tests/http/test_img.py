@@ -19,6 +19,7 @@ from PIL import Image
 from origins import Origin
 from pictures import exif, graphic, opened, photo, saved, with_alpha
 from pixlean.access.signatures import PathKey, Signatures
+from pixlean.web.negotiate import essence, shown_by
 from serving import Server
 
 KEY, OLD_KEY = "a key that nobody knows", "the key of last year"
@@ -433,6 +434,10 @@ def test_a_drawing_is_sanitised_and_shown_in_a_box_of_its_own(settings: dict[str
         assert answer.status_code == 200 and b"script" not in answer.content
         assert "sandbox" in answer.headers["content-security-policy"]
         assert Image.open(io.BytesIO(get(server, signed("/f=png,w=20/disk/a.svg")).content)).size == (20, 20)
+        # A drawing has any size; what is to be cut or stretched can't stay one.
+        assert get(server, signed("/w=20/disk/a.svg")).headers["content-type"] == "image/svg+xml"
+        cut = get(server, signed("/w=20,h=10,fit=cover/disk/a.svg"))
+        assert cut.headers["content-type"] == "image/png" and opened(cut.content).size == (20, 10)
     finally:
         server.stop()
 
@@ -458,3 +463,11 @@ def test_nothing_is_enlarged(pictures: Server, options: str) -> None:
 
 def test_a_score_and_a_size_are_not_both_taken(pictures: Server) -> None:
     assert get(pictures, signed("/score=80,max_bytes=3000/shop/cat.jpg")).status_code == 400
+
+
+def test_what_is_kept_of_a_header_is_short_however_long_it_is() -> None:
+    long = "image/webp;q=0.9, image/avif;q=0, " + ", ".join(f"image/x-{number}" for number in range(5000))
+    assert essence(long) == "image/webp"
+    assert shown_by(essence(long)) == shown_by(long)
+    for accept in ("*/*", "", "image/avif,image/webp,*/*;q=0.8", "image/jxl", "image/webp;q=0,image/webp"):
+        assert shown_by(essence(accept)) == shown_by(accept)

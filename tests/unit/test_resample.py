@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -72,6 +74,16 @@ def test_every_sample_is_the_sum_that_it_should_be(old: tuple[int, int], new: tu
     assert (np.abs(made - wanted) * np.where(seen > 0.1, 1, seen)).max() <= 1.01
 
 
+def test_tall_pictures_that_become_flat_take_little_memory() -> None:
+    assert resample.fits((6000, 4000), (1600, 1067)) and resample.fits((30_000, 3000), (10, 1))
+    assert not resample.fits((9600, 9990), (9600, 3))
+    assert not resample.fits((10, 10), (11, 5)) and not resample.fits((10, 10), (5, 11))
+    tall = np.asarray(photo().resize((4000, 3000)))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert resized(tall, (4000, 2)).shape == (2, 4000, 3)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kilobytes
+
+
 def test_flat_pictures_stay_as_they_are() -> None:
     for level in (0, 1, 3, 100, 254, 255):
         flat = np.full((90, 130, 3), level, np.uint8)
@@ -82,7 +94,7 @@ def test_libvips_shows_the_same_where_there_is_no_library(monkeypatch: pytest.Mo
     picture = np.asarray(photo())
     sides = (picture.shape[1] // 3, picture.shape[0] // 3)
     ours = resized(picture, sides)
-    monkeypatch.setattr(steps.resample, "available", lambda: False)
+    monkeypatch.setattr(steps.resample, "fits", lambda *_sides: False)
     theirs = resized(picture, sides)
     assert ours.shape == theirs.shape
     assert np.abs(ours.astype(int) - theirs).mean() < 0.5

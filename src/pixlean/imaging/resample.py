@@ -21,6 +21,7 @@ void pixlean_resample(const uint8_t *pixels, int columns, int channels, int new_
 # Lanczos with three lobes, and the finest steps of linear light that the darkest levels of sRGB need.
 _LOBES, _LIGHT_STEPS = 3, 16_384
 _LANES = 8
+_BYTES_A_PIXEL, _MOST_BYTES = 4 * _LANES, 32 << 20
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -31,11 +32,21 @@ def available() -> bool:
     return _library() is not None
 
 
+def fits(old: tuple[int, int], new: tuple[int, int]) -> bool:
+    """Whether there is a library, neither side (width, height) grows, and the rows at hand stay few.
+
+    A row of the result is a sum of many: one of a tall picture made flat needs nearly all of it at once, as floats.
+    """
+    if not available() or new[0] > old[0] or new[1] > old[1]:
+        return False
+    return _BYTES_A_PIXEL * new[0] * _count(old[1], new[1]) <= _MOST_BYTES
+
+
 def smaller(pixels: Bytes, sides: tuple[int, int]) -> Bytes:
     """Pixels (rows, columns, 1 to 4 channels: grey or sRGB, with alpha or without) at these sides (width, height).
 
-    No side may be longer than before. Alpha is no premultiplied one, before and after. Raises ``OSError`` where there
-    is no library for this machine.
+    They must be sides that ``fits`` takes. Alpha is no premultiplied one, before and after. Raises ``OSError`` where
+    there is no library for this machine.
     """
     library = _library()
     if library is None:
@@ -74,12 +85,17 @@ class _Taps:
         return self.weights.shape[1]
 
 
+def _count(old: int, new: int) -> int:
+    """How many old samples a new one is the sum of."""
+    return min(old, 2 * math.ceil(_LOBES * old / new))
+
+
 def _taps(old: int, new: int) -> _Taps:
     """What lies beyond an edge is as the edge."""
     factor = old / new
     reach = _LOBES * factor
     middles = (np.arange(new) + 0.5) * factor - 0.5
-    count = min(old, 2 * math.ceil(reach))
+    count = _count(old, new)
     firsts = np.floor(middles).astype(int) - math.ceil(reach) + 1
     places = firsts[:, None] + np.arange(2 * math.ceil(reach))
     distance = (places - middles[:, None]) / factor

@@ -144,7 +144,7 @@ def scaled(image: Any, width_px: int, height_px: int, *, quick: bool) -> Any:
 
     Beside an edge on dark ground the filter's undershoot is small in light and large once encoded: a black outline.
     """
-    if image.format == "uchar" and width_px <= image.width and height_px <= image.height and resample.available():
+    if image.format == "uchar" and resample.fits((image.width, image.height), (width_px, height_px)):
         return _made_smaller(image, width_px, height_px)
     how: dict[str, Any] = {"height": height_px, "size": "force", "no_rotate": True}
     plain = image.thumbnail_image(width_px, linear=False, **how)

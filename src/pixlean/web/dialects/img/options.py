@@ -17,6 +17,8 @@ AUTO = "auto"
 _MOST_SIDE_PX = 16_384
 _MOST_DPR = 8.0
 _FITS = {"inside": Fit.INSIDE, "cover": Fit.COVER, "exact": Fit.EXACT, "scale": Fit.SCALE}
+# Those after which a picture has other proportions.
+CHANGING_FITS = ("cover", "exact")
 _NAMES = ("w", "h", "fit", "dpr", "q", "score", "max_bytes", "f", "bg")
 _COLOUR = re.compile(r"[0-9a-fA-F]{6}|[0-9a-fA-F]{3}")
 _SAVED_QUALITY = 0.75

@@ -11,7 +11,7 @@ from pixlean.access.signatures import Signatures
 from pixlean.domain.delivery import normal_path
 from pixlean.domain.errors import AccessDenied, ErrorCode, InvalidRequest
 from pixlean.domain.recipe import Recipe
-from pixlean.web.dialects.img.options import AUTO, Hints, read, recipe_of
+from pixlean.web.dialects.img.options import AUTO, CHANGING_FITS, Hints, read, recipe_of
 from pixlean.web.dialects.img.settings import Settings
 
 UNSIGNED = "unsigned"
@@ -51,7 +51,8 @@ def read_url(
         source=_plain(shelf),
         path=normal_path(_plain(path), "source"),
         recipe=recipe_of(asked, usual_quality, accept, hints),
-        keeps_drawings="f" not in asked,
+        # A drawing has any size, but it can't be cut or stretched and stay one.
+        keeps_drawings="f" not in asked and asked.get("fit") not in CHANGING_FITS,
         vary=(*vary, *HINTS, *_OLD_HINTS.values()) if settings.client_hints else vary,
     )
 

@@ -25,6 +25,7 @@ from pixlean.web.dialects.img.options import NO_HINTS, Hints
 from pixlean.web.dialects.img.read import HINTS, Asked, hints_of, read_info_url, read_url
 from pixlean.web.dialects.img.settings import Settings
 from pixlean.web.download import is_known, show_part
+from pixlean.web.negotiate import essence
 
 NAME = "img"
 HEADERS = ("Age", "ETag", "X-Cache", "X-Pixlean-Original")
@@ -47,7 +48,7 @@ class Endpoint:
         house = services(request)
         try:
             asked = self.read(
-                request.scope.get("raw_path") or request.url.path.encode(), request.headers.get("accept", ""),
+                request.scope.get("raw_path") or request.url.path.encode(), essence(request.headers.get("accept", "")),
                 hints_of(request) if self.settings.client_hints else NO_HINTS,
                 house.picture_signatures, house.settings.default_quality,
             )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeVar
 
 from pixlean.domain.errors import AccessDenied, ErrorCode
 from pixlean.domain.limits import Limits
@@ -43,9 +44,32 @@ def _file_size(asked: Bounds, arguments: Arguments) -> Bounds:
     return replace(asked, file_bytes=values.whole(values.few(arguments, 1)[0], _MOST_BYTES))
 
 
-READERS: Mapping[str, Callable[[Bounds, Arguments], Bounds]] = {
+_READERS: Mapping[str, Callable[[Bounds, Arguments], Bounds]] = {
     "max_src_resolution": _resolution,
     "msr": _resolution,
     "max_src_file_size": _file_size,
     "msfs": _file_size,
 }
+
+
+class _Bounded(Protocol):
+    """What a URL says, with the limits that it sets."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """Them."""
+
+
+_Said = TypeVar("_Said", bound=_Bounded)
+
+
+def readers(_kind: type[_Said]) -> dict[str, Callable[[_Said, Arguments], _Said]]:
+    """The options that set limits, for this kind of what a URL says."""
+
+    def within(read: Callable[[Bounds, Arguments], Bounds]) -> Callable[[_Said, Arguments], _Said]:
+        def read_bounds(said: _Said, arguments: Arguments) -> _Said:
+            return replace(said, bounds=read(said.bounds, arguments))  # type: ignore[type-var]
+
+        return read_bounds
+
+    return {name: within(read) for name, read in _READERS.items()}

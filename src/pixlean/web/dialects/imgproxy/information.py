@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pixlean.domain.errors import InvalidRequest, NotThere
 from pixlean.domain.facts import Facts
 from pixlean.web.dialects.imgproxy import bounds, values
 from pixlean.web.dialects.imgproxy.bounds import NO_BOUNDS, Bounds
+from pixlean.web.dialects.imgproxy.grammar import Option
+from pixlean.web.dialects.imgproxy.reading import Refused, folded
 from pixlean.web.dialects.imgproxy.values import Arguments
 
 _MOST_COLOURS, _MOST_WAVES = 256, 9
@@ -31,20 +32,9 @@ class Question:
 _Reader = Callable[[Question, Arguments], Question]
 
 
-def read(options: Sequence[tuple[str, tuple[str, ...]]]) -> Question:
-    """What they ask for together. Raises ``NotThere`` for no option, ``InvalidRequest`` for what is not told here."""
-    asked = Question()
-    for name, arguments in options:
-        if name in _NOT_TOLD:
-            if any(text not in (*values.OFF, "ce") for text in arguments):
-                raise InvalidRequest(f"'{name}' is not told here")
-        elif name in bounds.READERS:
-            asked = replace(asked, bounds=bounds.READERS[name](asked.bounds, arguments))
-        elif name not in _READERS:
-            raise NotThere(f"unknown info option: {name[:40]}")
-        else:
-            asked = _READERS[name](asked, arguments)
-    return asked
+def read(options: Sequence[Option]) -> Question:
+    """What they ask for together. Raises what ``folded`` raises."""
+    return folded(options, Question(), _READERS, _NOT_TOLD)
 
 
 def told(facts: Facts, asked: Question) -> dict[str, Any]:
@@ -107,9 +97,10 @@ _READERS: Mapping[str, _Reader] = {
     "cb": _ignored,
     "expires": _expires,
     "exp": _expires,
+    **bounds.readers(Question),
 }
 # What metadata says is the owner's own affair; the others need models and players that are not here.
-_NOT_TOLD = frozenset({
+_NOT_TOLD = Refused(idle=(*values.OFF, "ce"), words="is not told here", names={
     "exif", "iptc", "xmp", "video_meta", "vm", "detect_objects", "do", "crop", "c", "average", "avg", "dominant_colors",
     "dc", "page", "pg", "video_thumbnail_second", "vts", "video_thumbnail_keyframes", "colorspace", "cs", "bands", "b",
     "sample_format", "sf", "pages_number", "pn", "alpha", "a", "calc_hashsums", "chs", "classify", "cl", "clf",

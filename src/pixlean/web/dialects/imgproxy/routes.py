@@ -29,6 +29,7 @@ from pixlean.web.dialects.imgproxy.read import Asked, is_info, path_sent, read_i
 from pixlean.web.dialects.imgproxy.settings import Settings
 from pixlean.web.dialects.imgproxy.values import check_time
 from pixlean.web.download import is_known, show_part
+from pixlean.web.negotiate import essence
 
 NAME = "imgproxy"
 # Paths that are asked for all the time.
@@ -47,7 +48,7 @@ class Endpoint:
         enter(request, NAME)
         house, settings = services(request), self.settings
         try:
-            asked = self.read(path_sent(request.scope, settings.prefix), request.headers.get("accept", ""))
+            asked = self.read(path_sent(request.scope, settings.prefix), essence(request.headers.get("accept", "")))
             check_time(asked.wanted.expires_at)
             shown = await house.pictures(
                 Wish(
