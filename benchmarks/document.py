@@ -7,6 +7,7 @@ import statistics
 from pathlib import Path
 
 from benchmarks.corpus import PRESETS
+from benchmarks.frontier import page
 from benchmarks.results import Run, load
 
 TARGET = Path("docs/benchmarks.md")
@@ -79,13 +80,26 @@ def _peers(run: Run) -> list[str]:
     return lines
 
 
+def _at_equal_look(run: Path) -> str:
+    points, pairs = page.load(run)
+    pictures = {point.picture: point.megapixels for point in points}
+    head = (
+        "\n## At equal look\n\nMade by `python -m benchmarks.frontier` (docs/measuring.md). Bytes over the first encoder's at SSIMULACRA2 60, 75 and 85, "
+        "and at the Butteraugli distance (3-norm) that it has where it scores 75; in brackets on how many pictures both reach that. "
+        f"{len(pictures)} pictures of {min(pictures.values()):.2f} to {max(pictures.values()):.2f} megapixels. CPU is the median from PNG to file.\n"
+    )
+    return head + page.section(points, pairs)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.document", description=__doc__)
     parser.add_argument("run", type=Path)
+    parser.add_argument("--frontier", type=Path, help="a run of benchmarks.frontier, for its section")
     parser.add_argument("--out", type=Path, default=TARGET)
     given = parser.parse_args()
-    given.out.write_text(text(load(given.run)), "utf-8")
+    whole = text(load(given.run)) + (_at_equal_look(given.frontier) if given.frontier else "")
+    given.out.write_text(whole, "utf-8")
     print(given.out)
 
 

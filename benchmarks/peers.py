@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import subprocess
 import tempfile
-from functools import lru_cache
 from pathlib import Path
 
 import httpx
 from PIL import Image
 
-from benchmarks.corpus import DATA, PRESETS, Case
+from benchmarks import sharp
+from benchmarks.corpus import PRESETS, Case
 
 _PILLOW = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "avif": "AVIF", "gif": "GIF", "tiff": "TIFF", "bmp": "BMP"}
 _SHARP = ("jpeg", "png", "webp", "avif", "gif", "tiff")
-_SHARP_VERSION = "sharp@0.35"
 
 
 class NotWritten(Exception):
@@ -87,19 +85,11 @@ sharp(input, {animated: true}).rotate().toFormat(format, options[format]).toFile
 """
 
 
-@lru_cache(maxsize=1)
 def _sharp() -> Path | None:
-    """A folder with sharp installed, or ``None``."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return None
-    folder = (DATA / "node").resolve()
-    if not (folder / "node_modules" / "sharp").is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "package.json").write_text('{"private": true}')
-        words = ["npm", "install", "--no-audit", "--no-fund", _SHARP_VERSION]
-        if subprocess.run(words, cwd=folder, capture_output=True, check=False).returncode:
-            return None
-    (folder / "run.cjs").write_text(_SCRIPT)
+    """A folder with sharp and the script, or ``None``."""
+    folder = sharp.folder()
+    if folder is not None:
+        (folder / "run.cjs").write_text(_SCRIPT)
     return folder
 
 

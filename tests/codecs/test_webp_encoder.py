@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 from skimage import data as samples
 
 import pixlean
@@ -32,6 +32,26 @@ def test_photographs_are_smaller_than_by_the_usual_interface_at_the_same_score(n
     score = (usual[1][0] + ours[1][0]) / 2
     gain = np.interp(score, *zip(*usual, strict=True)) - np.interp(score, *zip(*ours, strict=True))
     assert gain > 0.04
+
+
+def _chart() -> Image.Image:
+    """Coloured lines two pixels wide on white, most of it flat."""
+    image = Image.new("RGB", (800, 600), "white")
+    pen = ImageDraw.Draw(image)
+    for number, colour in enumerate(("#e45756", "#4c78a8", "#54a24b", "#b279a2", "#eeca3b")):
+        heights = [150 + 100 * np.sin(across / 23 + number) for across in range(0, 400, 8)]
+        pen.line([(8 * at, high) for at, high in enumerate(heights)], fill=colour, width=2)
+    return image
+
+
+def test_charts_keep_the_edges_of_their_colours_at_the_bytes_of_blurred_ones() -> None:
+    """Halved colours bleed around thin lines; how much is judged by the lines, not by the paper around them."""
+    chart = _chart()
+    pixels = np.asarray(chart)
+    blurred = libwebp.encode(pixels, quality=88, effort=libwebp.Effort(method=6, sharp_chroma=False))
+    sharper = webp._lossy(pixels, 80, effort=6)
+    assert len(sharper) < len(blurred)
+    assert _score(chart, sharper) > _score(chart, blurred) + 1
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA"])
