@@ -8,10 +8,10 @@ import hashlib
 import json
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 from cyclopts import Parameter
 
@@ -21,9 +21,8 @@ from pixlean.cli.say import Exit, complain, fail, why
 if TYPE_CHECKING:
     from pixlean.domain.bulk import Line, Shard
     from pixlean.domain.recipe import Recipe
-    from pixlean.service.bulk import Bulk, Counted
+    from pixlean.service.bulk import Bulk, Cluster, Counted
 
-_SECONDS_A_PICTURE = 120.0
 _TOLD_EACH_SECONDS = 10.0
 
 
@@ -56,6 +55,8 @@ def batch(
     dry_run: bool = False,
     sample: int = 100,
     jobs: Annotated[int, Parameter(name=["--jobs", "-j"])] = 0,
+    engine: Literal["local", "ray"] = "local",
+    ray_address: str | None = None,
     report: Path | None = None,
     ndjson: bool = False,
 ) -> None:
@@ -105,8 +106,8 @@ def batch(
     until
         Only objects that were written before this date. Default: any.
     keys
-        File that names the keys to work on: one a line, CSV with a column key, or NDJSON with a field key. Default:
-        all.
+        File that names the keys to work on: one a line, CSV or Parquet with a column key, or NDJSON with a field key.
+        Default: all.
     shard
         Which part of the keys, such as 2/4: several machines that each take one share the work.
     run
@@ -120,9 +121,14 @@ def batch(
     sample
         How many objects a dry run looks at.
     jobs
-        Pictures at a time; 0 is one for each core.
+        Pictures at a time; 0 is one for each core, of this machine or of the cluster.
+    engine
+        Who does the work: this machine, or a Ray cluster (extra ray) whose nodes reach both places.
+    ray_address
+        Address of a Ray cluster that runs already, such as ray-head:6379 or auto. Default: one on this machine.
     report
-        File for a page (HTML) that tells what the run did. Default: none.
+        File that tells what the run did: a page (.html), or a row for each object (.parquet, extra parquet). Default:
+        none.
     ndjson
         Print one JSON object a line for each object as it is done.
     """
@@ -171,10 +177,14 @@ def batch(
         run=run or _name(source, target, recipe),
         slots=jobs or os.cpu_count() or 1,
     )
+    if report is not None and report.suffix == ".parquet":
+        _need("parquet", "--report of Parquet")
+    cluster = _cluster(engine, ray_address, jobs)
     try:
         if not dry_run:
             check_places(bulk.source, bulk.target, in_place=in_place)
-        work = _forecast(bulk, sample) if dry_run else _run(bulk, resume=resume, ndjson=ndjson, report=report)
+        asked = _Asked(resume=resume, ndjson=ndjson, report=report, cluster=cluster)
+        work = _forecast(bulk, sample) if dry_run else _run(bulk, asked)
         code = asyncio.run(work)
     except PixleanError as error:
         complain(error.message)
@@ -199,9 +209,10 @@ def _leave(code: int) -> NoReturn:
 async def _forecast(bulk: Bulk, sample: int) -> int:
     from pixlean.cli.progress import size_text
     from pixlean.cli.workshop import open_pool
+    from pixlean.service.bulk import SECONDS_A_PICTURE
     from pixlean.service.forecast import forecast
 
-    async with open_pool(1, _SECONDS_A_PICTURE) as pool:
+    async with open_pool(1, SECONDS_A_PICTURE) as pool:
         told = await forecast(bulk, pool, sample)
     if not told.objects:
         fail("no pictures here", hint="--include names keys that end otherwise", code=Exit.FAILED)
@@ -213,14 +224,24 @@ async def _forecast(bulk: Bulk, sample: int) -> int:
     return Exit.OK
 
 
-async def _run(bulk: Bulk, *, resume: bool, ndjson: bool, report: Path | None) -> int:
-    from pixlean.cli.bulkreport import page
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """How a run is to go: ``cluster`` is where it is not on this machine."""
+
+    resume: bool
+    ndjson: bool
+    report: Path | None
+    cluster: Cluster | None
+
+
+async def _run(bulk: Bulk, asked: _Asked) -> int:
+    from pixlean.cli.bulkreport import write
     from pixlean.cli.workshop import open_pool
-    from pixlean.service.bulk import count, done_before, lines_of
+    from pixlean.service.bulk import SECONDS_A_PICTURE, count, done_before, left, lines_of
     from pixlean.service.bulk import run as run_bulk
 
     done = await done_before(bulk)
-    if done and not resume:
+    if done and not asked.resume:
         fail(
             f"the run {bulk.run} has begun already: {len(done):,} objects are done",
             hint="--resume goes on with it, --run NAME begins another one",
@@ -228,17 +249,20 @@ async def _run(bulk: Bulk, *, resume: bool, ndjson: bool, report: Path | None) -
     counted = await count(bulk, done)
     if not counted.objects:
         fail("no pictures here", hint="--include names keys that end otherwise", code=Exit.FAILED)
-    telling = _Telling(counted, ndjson=ndjson)
-    async with open_pool(bulk.slots, _SECONDS_A_PICTURE) as pool:
-        await run_bulk(bulk, pool, done, telling.line)
+    telling = _Telling(counted, ndjson=asked.ndjson)
+    if asked.cluster is None:
+        async with open_pool(bulk.slots, SECONDS_A_PICTURE) as pool:
+            await run_bulk(bulk, pool, left(bulk, done), telling.line)
+    else:
+        from pixlean.service.rayengine import run_on_ray
+
+        await run_on_ray(bulk, asked.cluster, left(bulk, done), telling.line)
     telling.end()
-    if report is not None:
+    if asked.report is not None:
         try:
-            report.write_text(
-                page([line async for line in lines_of(bulk)], bulk.source.place, bulk.target.place), "utf-8"
-            )
+            write(asked.report, [line async for line in lines_of(bulk)], bulk.source.place, bulk.target.place)
         except OSError as error:
-            fail(why(error), about=report, code=Exit.FAILED)
+            fail(why(error), about=asked.report, code=Exit.FAILED)
     return Exit.FAILED if telling.failed else Exit.OK
 
 
@@ -282,6 +306,26 @@ class _Telling:
         )
 
 
+def _cluster(engine: str, address: str | None, jobs: int) -> Cluster | None:
+    """Where the work is done, if not here. Says at once what is missing for it."""
+    if engine != "ray":
+        if address is not None:
+            fail("--ray-address needs --engine ray")
+        return None
+    from pixlean.service.bulk import Cluster
+
+    _need("ray", "--engine ray")
+    return Cluster(address=address, workers=jobs or None)
+
+
+def _need(extra: str, option: str) -> None:
+    from importlib.util import find_spec
+
+    module = {"ray": "ray", "parquet": "pyarrow"}[extra]
+    if find_spec(module) is None:
+        fail(f"{option} needs {module}, which is not installed", hint=f"pip install 'pixlean[{extra}]'")
+
+
 def _shard(text: str) -> Shard:
     from pixlean.domain.bulk import Shard
 
@@ -302,6 +346,14 @@ def _date(name: str, text: str | None) -> datetime | None:
 
 
 def _keys(path: Path) -> frozenset[str]:
+    if path.suffix == ".parquet":
+        _need("parquet", "--keys of Parquet")
+        from pixlean.cli.bulkreport import parquet_keys
+
+        try:
+            return parquet_keys(path)
+        except (OSError, ValueError) as error:
+            fail(why(error) if isinstance(error, OSError) else str(error), about=path)
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:

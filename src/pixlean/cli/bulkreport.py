@@ -1,16 +1,15 @@
-"""The page that tells what a batch did: one HTML file that needs nothing else."""
+"""What tells what a batch did: a page that needs nothing else, or a table."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
 from html import escape
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from pixlean.cli.progress import size_text
-
-if TYPE_CHECKING:
-    from pixlean.domain.bulk import Line
+from pixlean.domain.bulk import Line
 
 _MOST_LISTED = 200
 _STYLE = (
@@ -20,6 +19,38 @@ _STYLE = (
     "border-bottom:1px solid #ddd}td.n{text-align:right;font-variant-numeric:tabular-nums}"
     "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}td,th{border-color:#444}}"
 )
+
+
+def write(path: Path, lines: Sequence[Line], source: str, target: str) -> None:
+    """The report in the form that its name ends with. Raises ``OSError``."""
+    if path.suffix == ".parquet":
+        _write_parquet(path, lines)
+    else:
+        path.write_text(page(lines, source, target), "utf-8")
+
+
+def _write_parquet(path: Path, lines: Sequence[Line]) -> None:
+    """A row for each object, the last line that was written of it."""
+    import pyarrow
+    from pyarrow import parquet
+
+    last = {line.key: line for line in lines}
+    kinds = {"before_bytes": pyarrow.int64(), "after_bytes": pyarrow.int64(), "score": pyarrow.float64(),
+             "seconds": pyarrow.float64()}  # fmt: skip
+    schema = pyarrow.schema([(each.name, kinds.get(each.name, pyarrow.string())) for each in fields(Line)])
+    parquet.write_table(pyarrow.Table.from_pylist([asdict(line) for line in last.values()], schema=schema), path)
+
+
+def parquet_keys(path: Path) -> frozenset[str]:
+    """The column ``key``. Raises ``OSError``, and ``ValueError`` where it is no Parquet or has no such column."""
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        found = parquet.read_table(path, columns=["key"]).column("key").to_pylist()
+    except (pyarrow.ArrowInvalid, KeyError) as error:
+        raise ValueError("it is no Parquet with a column key") from error
+    return frozenset(str(key) for key in found if key is not None)
 
 
 def page(lines: Sequence[Line], source: str, target: str) -> str:

@@ -26,6 +26,7 @@ from pixlean.sandbox.pool import Pool
 from pixlean.storage.depot import Depot, Item, carried
 
 LEDGER = ".pixlean"
+SECONDS_A_PICTURE = 120.0
 # A kill costs at most what was done since the last part of the ledger.
 _LINES_A_PART, _SECONDS_A_PART = 500, 2.0
 # Objects that are read ahead while others are encoded.
@@ -50,6 +51,18 @@ class Bulk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A Ray cluster: ``address`` of one that runs, ``None`` for this machine; ``workers`` ``None`` is one a core.
+
+    A worker takes ``chunk_objects`` at a time. Large ones make a run's end uneven, small ones cost messages.
+    """
+
+    address: str | None = None
+    workers: int | None = None
+    chunk_objects: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
 class Counted:
     """What there is to do, of what is picked."""
 
@@ -58,10 +71,10 @@ class Counted:
     done: int = 0
 
 
-async def lines_of(bulk: Bulk) -> AsyncIterator[Line]:
-    """All that the ledger says, in the order in which it was written."""
-    parts = [item.key async for item in bulk.target.items(bulk.ledger)]
-    for key in sorted(parts):
+async def lines_of(bulk: Bulk, part: str = "") -> AsyncIterator[Line]:
+    """All that the ledger, or one part of it, says, in the order in which it was written."""
+    parts = [item.key async for item in bulk.target.items(f"{bulk.ledger}{part}")]
+    for key in sorted(parts, key=lambda key: key.rpartition("/")[2]):
         for text in (await bulk.target.read(key)).data.splitlines():
             with contextlib.suppress(msgspec.DecodeError):
                 yield msgspec.json.decode(text, type=Line)
@@ -93,13 +106,21 @@ async def count(bulk: Bulk, done: dict[str, str]) -> Counted:
     return counted
 
 
-async def run(bulk: Bulk, pool: Pool, done: dict[str, str], told: Callable[[Line], None]) -> None:
-    """Do what is left, each object once; a line for each, told and written down. One that fails ends nothing.
+async def left(bulk: Bulk, done: dict[str, str]) -> AsyncIterator[Item]:
+    """What is picked and was not done before, or has changed since."""
+    async for item in picked(bulk):
+        if done.get(item.key) != item.etag:
+            yield item
+
+
+async def run(bulk: Bulk, pool: Pool, items: AsyncIterator[Item], told: Callable[[Line], None], part: str = "") -> None:
+    """Do the items, each once; a line for each, told and written down in the ledger's ``part``. One that fails ends
+    nothing.
 
     Raises ``SourceFailed`` where the place can't be listed, and ``DeliveryFailed`` where the ledger can't be written.
     """
     room = asyncio.Semaphore(bulk.slots + _AHEAD)
-    ledger = _Ledger(bulk)
+    ledger = _Ledger(bulk, part)
     try:
         async with asyncio.TaskGroup() as tasks:
 
@@ -111,9 +132,7 @@ async def run(bulk: Bulk, pool: Pool, done: dict[str, str], told: Callable[[Line
                 finally:
                     room.release()
 
-            async for item in picked(bulk):
-                if done.get(item.key) == item.etag:
-                    continue
+            async for item in items:
                 await room.acquire()  # no more in memory than are at work or next
                 tasks.create_task(one(item))
     except BaseExceptionGroup as group:
@@ -147,8 +166,9 @@ async def _done(bulk: Bulk, pool: Pool, item: Item) -> Line:
 class _Ledger:
     """Lines on their way into parts: each part is an object of its own, since objects don't grow."""
 
-    def __init__(self, bulk: Bulk) -> None:
+    def __init__(self, bulk: Bulk, part: str) -> None:
         self._bulk = bulk
+        self._folder = f"{bulk.ledger}{part}"
         self._lines: list[Line] = []
         self._began = time.monotonic()
         self._writing = asyncio.Lock()
@@ -168,9 +188,7 @@ class _Ledger:
             lines, self._lines, self._began = self._lines, [], time.monotonic()
             if lines:
                 data = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
-                await self._bulk.target.write(
-                    f"{self._bulk.ledger}{time.time_ns()}-{uuid.uuid4().hex[:8]}.ndjson", data
-                )
+                await self._bulk.target.write(f"{self._folder}{time.time_ns()}-{uuid.uuid4().hex[:8]}.ndjson", data)
 
 
 def check_places(source: Depot, target: Depot, *, in_place: bool) -> None:

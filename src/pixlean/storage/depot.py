@@ -55,6 +55,10 @@ class Depot:
         self._s3_endpoint = s3_endpoint
         self._opened: Any = None
 
+    def __reduce__(self) -> tuple[type[Depot], tuple[str, str]]:
+        """Another process opens the place anew."""
+        return Depot, (self.place, self._s3_endpoint)
+
     async def items(self, prefix: str = "") -> AsyncIterator[Item]:
         """All objects, in the store's order, a page at a time: the same each time as long as nothing changes."""
         if self.is_folder and not prefix and not await asyncio.to_thread(Path(self.place).is_dir):
