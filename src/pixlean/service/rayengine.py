@@ -127,8 +127,9 @@ async def _chunks(items: AsyncIterator[Item], size: int) -> AsyncIterator[_Chunk
 
 
 def _cause(error: Any) -> PixleanError:
-    cause = getattr(error, "cause", None)
-    return cause if isinstance(cause, PixleanError) else Unavailable(f"a worker failed: {cause or error}")
+    if isinstance(error.cause, PixleanError):
+        return error.cause
+    return Unavailable(f"a worker failed: {error.cause}")
 
 
 def _work(given: tuple[str, Bulk], chunk: _Chunk) -> list[Line]:
