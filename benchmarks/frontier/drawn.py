@@ -11,18 +11,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageSequence
 
 import pixlean
 from benchmarks.corpus import DATA
 from pixlean.imaging.perception import Judge
+from pixlean.imaging.pixels import Array
 
 _SVGO_VERSION = "svgo@4.0.0"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Our file and the tool's of one source; ``*_score`` is the worst frame's SSIMULACRA2, ``None`` for drawings."""
+    """Our file and the tool's of one source; ``*_score`` is the worst frame's SSIMULACRA2, -100 where it lost frames."""
 
     picture: str
     tool: str
@@ -34,6 +36,15 @@ class Pair:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the tool's file no longer looks like the source: its size says nothing then."""
+        return self.theirs_score is not None and self.theirs_score < _BROKEN_BELOW
+
+
+# A drawing that lost all it draws scores far below what any loss of quality does.
+_BROKEN_BELOW = 0.0
 
 
 def ratio(pairs: list[Pair]) -> float:
@@ -60,15 +71,13 @@ def gifs(paths: list[Path]) -> list[Pair]:
     return found
 
 
-def _shown(data: bytes) -> tuple[Any, ...]:
-    import numpy as np
-
+def _shown(data: bytes) -> tuple[Array, ...]:
     with Image.open(io.BytesIO(data)) as image:
         return tuple(np.asarray(frame.convert("RGBA")) for frame in ImageSequence.Iterator(image))
 
 
 def svgs(paths: list[Path]) -> list[Pair]:
-    """``high`` beside svgo at its defaults, both as plain text."""
+    """``high`` beside svgo at its defaults, both as plain text, drawn by resvg."""
     tool = _svgo()
     if tool is None:
         return []
@@ -79,10 +88,26 @@ def svgs(paths: list[Path]) -> list[Pair]:
             subprocess.run([*tool, str(path), "-o", str(made)], capture_output=True, check=False)
             if made.exists():
                 ours = pixlean.compress(path, quality=40).data
+                judge = Judge((_drawn(path.read_bytes()),))
                 found.append(
-                    Pair(picture=path.stem, tool="svgo", ours_bytes=len(ours), theirs_bytes=made.stat().st_size)
-                )
+                    Pair(
+                        picture=path.stem, tool="svgo", ours_bytes=len(ours), theirs_bytes=made.stat().st_size,
+                        ours_score=judge.score((_drawn(ours),)), theirs_score=judge.score((_drawn(made.read_bytes()),)),
+                    )
+                )  # fmt: skip
     return found
+
+
+def _drawn(text: bytes) -> Array:
+    """512 pixels wide; nothing at all where resvg draws nothing."""
+    import resvg_py
+
+    try:
+        data = bytes(resvg_py.svg_to_bytes(svg_string=text.decode("utf-8", "replace"), width=512))
+    except ValueError:
+        return np.zeros((1, 1, 4), np.uint8)
+    with Image.open(io.BytesIO(data)) as image:
+        return np.asarray(image.convert("RGBA"))
 
 
 def _svgo() -> list[str] | None:

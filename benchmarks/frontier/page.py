@@ -75,14 +75,17 @@ def losses(points: list[Point], encoders: list[Encoder], kinds: tuple[str, ...])
 def drawn(pairs: list[Pair]) -> Iterator[str]:
     """Animations and drawings, one line a tool, and the worst frames."""
     for tool in dict.fromkeys(pair.tool for pair in pairs):
-        mine = [pair for pair in pairs if pair.tool == tool]
+        given = [pair for pair in pairs if pair.tool == tool]
+        mine = [pair for pair in given if not pair.is_broken]
+        if not mine:
+            continue
         line = f"- {len(mine)} files beside `{tool}`: {ratio(mine):.3f} of its bytes, {sum(p.ours_bytes > p.theirs_bytes for p in mine)} larger"
         scored = [(pair.ours_score, pair.theirs_score) for pair in mine if pair.ours_score is not None]
         if scored:
             ours = statistics.mean(first for first, _ in scored if first is not None)
             theirs = statistics.mean(second for _, second in scored if second is not None)
             worse = sum((first or 0) < (second or 0) for first, second in scored)
-            line += f"; worst frame {ours:.1f} beside {theirs:.1f} on average, lower in {worse}"
+            line += f"; {len(given) - len(mine)} left out that the tool broke; score of the worst frame {ours:.1f} beside {theirs:.1f} on average, lower in {worse}"
         yield line + "."
 
 

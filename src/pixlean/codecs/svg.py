@@ -19,6 +19,7 @@ from pixlean.imaging.perception import Judge
 from pixlean.imaging.pixels import Array
 from pixlean.imaging.svg import minify
 from pixlean.imaging.svg.facts import Facts, facts_of, references
+from pixlean.imaging.svg.ids import with_short_names
 from pixlean.imaging.svg.names import SVG_NS
 from pixlean.imaging.svg.parse import Element, inflate, name_of
 from pixlean.imaging.svg.render import RENDER_PX, all_look_same, render, states, stills
@@ -199,7 +200,8 @@ def _clean(first: _Before) -> bytes:
 def _by_svgo(first: _Before, *, coarser: tuple[_Rounding, ...], strip: bool) -> bytes:
     """Minified with the coarsest decimals that keep the drawing as it looks."""
     _needs_namespace(first)
-    minified = minify.svgo(first.clean.text, first.facts, strip=strip)
+    text = with_short_names(first.clean.text, first.facts.labels) if first.facts.shows_all else first.clean.text
+    minified = minify.svgo(text, first.facts, strip=strip)
     best: bytes | None = None
     # What a still does not show can't be seen to suffer.
     for rounding in coarser if first.facts.shows_all else ():

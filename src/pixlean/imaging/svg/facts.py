@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pixlean.imaging.svg.ids import chosen_ids
 from pixlean.imaging.svg.names import ANIMATIONS, words
 from pixlean.imaging.svg.parse import Element, name_of
 
@@ -29,13 +30,6 @@ _SIDES = {
     "rect": ("width", "height"), "image": ("width", "height"), "pattern": ("width", "height"), "circle": ("r",),
     "ellipse": ("rx", "ry"), "svg": ("width", "height"),
 }  # fmt: skip
-# Ids that editors make up for every object, of which hardly one is a name that somebody uses: Inkscape's "path1234-5",
-# Illustrator's "XMLID_12_" and "SVGID_3_", Figma's "paint0_linear_12_345".
-_MADE_UP = re.compile(
-    r"(?:path|rect|g|circle|ellipse|use|image|text|tspan|polygon|polyline|line|stop|defs|svg|linearGradient|radialGradient"
-    r"|clipPath|mask|pattern|filter|fe[A-Z][A-Za-z]*|marker|metadata|namedview|base|guide|grid|perspective)\d{4,}(?:-\d+)*"
-    r"|(?:XML|SVG)ID_\d+_|(?:clip|mask|paint|filter|image|pattern)\d+(?:_[a-z]+)?_\d+_\d+"
-)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?", re.IGNORECASE)
 _LIBRARIES = frozenset({"defs", "symbol"})
 _SHAPES = words(
@@ -79,7 +73,8 @@ def facts_of(root: Element) -> Facts:
     """Look through a sanitised drawing."""
     sheets = [each.text or "" for each in _elements(root) if name_of(each)[1] == "style"]
     style = _COMMENT.sub("", "\n".join(sheets))
-    moving, waiting = Counter(_what_moves(root, style)), Counter(_what_waits(root))
+    chosen = chosen_ids(root)
+    moving, waiting = Counter(_what_moves(root, style)), Counter(_what_waits(root, chosen))
     moves = bool(moving) or not _SIMPLE_RULES.fullmatch(_FONT_FACE.sub("", style))
     kept = Counter(_what_stays(root))
     return Facts(
@@ -87,7 +82,7 @@ def facts_of(root: Element) -> Facts:
         style=style,
         moves=moves,
         waits=bool(waiting) or _is_library(root),
-        labels=frozenset(label for each in _elements(root) if (label := _given_id(each))),
+        labels=chosen,
     )
 
 
@@ -134,23 +129,17 @@ def _what_stays(root: Element) -> Iterator[str]:
             yield f"points {points}"
 
 
-def _what_waits(root: Element) -> Iterator[str]:
+def _what_waits(root: Element, chosen: frozenset[str]) -> Iterator[str]:
     """Symbols, shapes in libraries, and hidden things that a page can name."""
     for place in _placed(root):
-        label, style_class = _given_id(place.element), place.element.get("class")
+        label, style_class = place.element.get("id"), place.element.get("class")
+        label = label if label in chosen else None
         if place.name == "symbol" or (label and place.name in _SHAPES and place.in_library):
             yield f"id {label}" if label else "symbol"
         elif label and place.name in _SHAPES and place.hidden:
             yield f"id {label}"
         elif style_class and is_hidden(place.element) and (len(place.element) or place.element.get("d")):
             yield f"hidden .{style_class}"
-
-
-def _given_id(element: Element) -> str | None:
-    """An id that somebody may have chosen, and not an editor."""
-    label: str | None = element.get("id")
-    made_up = label is not None and name_of(element)[1] != "symbol" and _MADE_UP.fullmatch(label)
-    return None if made_up else label
 
 
 def _is_library(root: Element) -> bool:
