@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 import pixlean
 from pictures import exif, opened, photo, saved, wide_icc
 from pixlean.imaging import jpegli
+from pixlean.imaging.vips import vips
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -62,6 +65,41 @@ def test_grey_stays_grey_and_cmyk_stays_cmyk(mode: str) -> None:
     assert result.mode == mode
     before = np.asarray(opened(data).convert("RGB")).astype(int)
     assert np.abs(before - np.asarray(result.convert("RGB")).astype(int)).mean() < 8
+
+
+def _with_press_profile(picture: Image.Image) -> bytes:
+    """A CMYK JPEG with the half-megabyte profile that libvips brings."""
+    pixels = np.ascontiguousarray(np.asarray(picture))
+    image = vips().Image.new_from_array(pixels, interpretation="srgb").icc_export(output_profile="cmyk")
+    made: bytes = image.jpegsave_buffer(Q=92)
+    return made
+
+
+def _shown(data: bytes) -> np.ndarray:
+    """As a screen shows it: by its profile, by LittleCMS."""
+    image = opened(data)
+    if "icc_profile" in image.info:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        image = ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    return np.asarray(image.convert("RGB")).astype(int)
+
+
+def test_a_profile_that_outweighs_its_picture_goes_and_the_colours_stay() -> None:
+    data = _with_press_profile(photo().resize((400, 300)))
+    profile = len(opened(data).info["icc_profile"])
+    assert profile > 100_000
+    outcome = pixlean.compress(data, quality=70)
+    assert len(outcome.data) < len(data) - profile and opened(outcome.data).mode == "RGB"
+    assert np.abs(_shown(data) - _shown(outcome.data)).mean() < 6
+    kept = pixlean.compress(data, quality=70, strip_metadata=False)
+    assert opened(kept.data).mode == "CMYK" and opened(kept.data).info["icc_profile"]
+
+
+def test_a_profile_that_is_a_small_part_of_a_large_file_stays_with_its_inks() -> None:
+    grain = np.random.default_rng(1).integers(0, 256, (2000, 3000, 3), np.uint8)
+    data = _with_press_profile(Image.fromarray(grain))
+    assert len(data) > 10 * len(opened(data).info["icc_profile"])
+    assert opened(pixlean.compress(data, quality=70).data).mode == "CMYK"
 
 
 def test_a_picture_below_the_wanted_quality_is_repacked_without_loss() -> None:

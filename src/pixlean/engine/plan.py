@@ -11,6 +11,7 @@ from pixlean.domain.image import ImageInfo
 from pixlean.domain.recipe import Recipe
 from pixlean.engine.registry import writes_of
 from pixlean.engine.search import minimum_bytes
+from pixlean.imaging.colour import fits_in_srgb
 from pixlean.imaging.contract import Source, Trial
 from pixlean.imaging.sizes import changes, measured, size_before_resize
 
@@ -45,7 +46,8 @@ def make_plan(source: Source, recipe: Recipe) -> Plan:
     _check_aims(recipe, len(source.data))
     clean = not (info.dangerous or info.must_rewrite) and not (recipe.strip_metadata and info.metadata)
     if not _wants_new_pixels(info, recipe):
-        return Plan(recipe=recipe, trials=codec.trials(info, recipe), may_stay=clean)
+        through = (still_of(info.format),) if _is_outweighed(source, recipe) else ()
+        return Plan(recipe=recipe, trials=codec.trials(info, recipe), targets=through, may_stay=clean)
     targets = recipe.outputs or (FORMATS[info.format].becomes or still_of(info.format),)
     edits = replace(recipe.edits, resize=_preview_size(recipe.edits.resize)) if recipe.preview else recipe.edits
     if not _keeps_pixels(info, recipe):
@@ -55,6 +57,23 @@ def make_plan(source: Source, recipe: Recipe) -> Plan:
     # The picture as it is may be the smallest answer: everything that loses nothing is tried beside the new pixels.
     exact = tuple(trial for trial in codec.trials(info, replace(recipe, outputs=())) if trial.lossless)
     return Plan(recipe=recipe, trials=exact, targets=targets, edits=edits, may_stay=clean)
+
+
+# A press's profile is half a megabyte, and more than most pictures that carry it; those of screens are half a kilobyte.
+_HEAVY_PROFILE_BYTES, _HEAVY_PROFILE_SHARE = 8_192, 0.1
+
+
+def _is_outweighed(source: Source, recipe: Recipe) -> bool:
+    """Whether the colour profile is so much of the file that the same picture in sRGB, without one, is worth trying.
+
+    Only for pictures that browsers show in sRGB's colours anyway, and where pixels may change.
+    """
+    info, profile = source.info, source.info.icc or b""
+    heavy = len(profile) > max(_HEAVY_PROFILE_BYTES, _HEAVY_PROFILE_SHARE * len(source.data))
+    if not heavy or not recipe.strip_metadata or recipe.keeps_every_pixel or info.untouchable:
+        return False
+    for_browsers = FORMATS[still_of(info.format)].audience is not None  # a press wants its inks
+    return for_browsers and info.frames == info.pages == 1 and info.bit_depth == 8 and fits_in_srgb(profile)
 
 
 def _effective(edits: Edits, info: ImageInfo) -> Edits:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms
 
+from pixlean.imaging.pixels import Array
+
 
 @lru_cache(maxsize=64)
 def is_srgb(icc: bytes) -> bool:
@@ -20,12 +22,35 @@ def is_srgb(icc: bytes) -> bool:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         if profile.profile.xcolor_space.strip() != "RGB":
             return False
-        steps = np.arange(0, 256, 51, dtype=np.uint8)
-        cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
+        cube = _cube()
         shown = ImageCms.profileToProfile(Image.fromarray(cube), profile, ImageCms.createProfile("sRGB"))
         return shown is not None and int(np.abs(np.asarray(shown).astype(int) - cube.astype(int)).max()) <= 2
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return False
+
+
+@lru_cache(maxsize=64)
+def fits_in_srgb(icc: bytes) -> bool:
+    """Whether nothing is lost to the eye by converting through a profile to sRGB: a press's, or an RGB within sRGB.
+
+    Of RGB profiles, each colour of a 6x6x6 cube must come back from sRGB where it was, give or take 4 of 255.
+    """
+    try:
+        profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
+        space = profile.profile.xcolor_space.strip()
+        if space != "RGB":
+            return bool(space == "CMYK")
+        cube = _cube()
+        shown = ImageCms.profileToProfile(Image.fromarray(cube), profile, srgb)
+        back = None if shown is None else ImageCms.profileToProfile(shown, srgb, profile)
+        return back is not None and int(np.abs(np.asarray(back).astype(int) - cube.astype(int)).max()) <= 4
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return False
+
+
+def _cube() -> Array:
+    steps = np.arange(0, 256, 51, dtype=np.uint8)
+    return np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(1, -1, 3)
 
 
 def icc_to_keep(icc: bytes | None, *, strip_metadata: bool) -> bytes | None:
