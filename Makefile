@@ -10,7 +10,7 @@ export UV_PROJECT_ENVIRONMENT := .venv
 export UV_COMPILE_BYTECODE := 1
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install run test test-slow check format bench native ui ui-dev
+.PHONY: install run test test-slow check format bench native ui ui-dev site
 
 # Everything in the lock file, into .venv; uv itself comes from the package index as well.
 install: .venv/.installed-dev
@@ -44,6 +44,7 @@ check: install
 	.venv/bin/ruff check src tests benchmarks scripts
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/python scripts/build_site.py --check
 
 format: install
 	.venv/bin/ruff format src tests benchmarks scripts
@@ -51,6 +52,10 @@ format: install
 
 bench: install
 	.venv/bin/python -m benchmarks.run
+
+# The documentation as a site, into site/; its links are checked.
+site: install
+	.venv/bin/python scripts/build_site.py
 
 # The page, built into src/pixlean/web/ui: for those who change it; nobody else needs Node.
 ui: ui/node_modules/.installed

@@ -18,15 +18,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pixlean
 from benchmarks.synthetic import make_corpus
+from pixlean.sandbox.zygote import CHILD_ENVIRONMENT
 
 QUALITY = 75
+_AT_ONCE_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """One run over all objects; ``start_seconds`` are those before the first result."""
+    """One run: ``objects`` in ``seconds``, both counted from the first results on; a long run pays the start once."""
 
     name: str
     objects: int
@@ -35,8 +36,8 @@ class Rate:
 
     @property
     def a_second(self) -> float:
-        """Objects a second of work, without the start, which a long run pays once."""
-        return self.objects / max(self.seconds - self.start_seconds, 1e-9)
+        """Objects a second."""
+        return self.objects / max(self.seconds, 1e-9)
 
 
 def main() -> None:
@@ -48,13 +49,13 @@ def main() -> None:
     parser.add_argument("--s3", action="store_true", help="over a local S3")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        source = _objects(Path(place), wanted.objects)
-        bare = _bare(source)
+        source = make_objects(Path(place), wanted.objects)
+        bare = measure_bare(source)
         print(f"bare engine: {bare.a_second:.1f} a second of one core")
         with _places(source, Path(place), s3=wanted.s3) as (start, end):
             first: Rate | None = None
             for workers in wanted.workers:
-                rate = _batch(start, f"{end}{workers}", wanted.engine, workers, wanted.objects)
+                rate = measure_batch(start, f"{end}{workers}", wanted.engine, workers, wanted.objects)
                 first = first or rate
                 print(
                     f"{rate.name}: {rate.a_second:.1f} a second ({rate.a_second / first.a_second:.2f} of {first.name}), "
@@ -63,7 +64,7 @@ def main() -> None:
                 )
 
 
-def _objects(place: Path, count: int) -> Path:
+def make_objects(place: Path, count: int) -> Path:
     """So many pictures, the stills of the made-up corpus in turn, in a hundred folders."""
     stills = [path for path in sorted(make_corpus(place / "made").rglob("*")) if path.suffix in (".jpg", ".webp")]
     source = place / "source"
@@ -74,13 +75,26 @@ def _objects(place: Path, count: int) -> Path:
     return source
 
 
-def _bare(source: Path) -> Rate:
-    paths = [path for path in sorted(source.rglob("*")) if path.is_file()]
-    pixlean.compress(paths[0].read_bytes(), quality=QUALITY)  # what is imported once is no picture's time
-    began = time.perf_counter()
-    for path in paths:
-        pixlean.compress(path.read_bytes(), quality=QUALITY)
-    return Rate(name="bare engine", objects=len(paths), seconds=time.perf_counter() - began)
+# One process that has what the pool's children have: their environment, and the modules loaded.
+_BARE = """
+import sys, time
+from pathlib import Path
+import pixlean
+paths = [path for path in sorted(Path(sys.argv[1]).rglob("*")) if path.is_file()]
+for path in paths[:8]:
+    pixlean.compress(path.read_bytes(), quality=int(sys.argv[2]))
+began = time.perf_counter()
+for path in paths:
+    pixlean.compress(path.read_bytes(), quality=int(sys.argv[2]))
+print(len(paths), time.perf_counter() - began)
+"""
+
+
+def measure_bare(source: Path) -> Rate:
+    words = [sys.executable, "-c", _BARE, str(source), str(QUALITY)]
+    made = subprocess.run(words, env={**os.environ, **CHILD_ENVIRONMENT}, capture_output=True, text=True, check=True)
+    objects, seconds = made.stdout.split()
+    return Rate(name="bare engine", objects=int(objects), seconds=float(seconds))
 
 
 @contextmanager
@@ -112,18 +126,19 @@ def _places(source: Path, place: Path, *, s3: bool) -> Iterator[tuple[str, str]]
         running.stop()
 
 
-def _batch(source: str, target: str, engine: str, workers: int, objects: int) -> Rate:
+def measure_batch(source: str, target: str, engine: str, workers: int, objects: int) -> Rate:
     words = [sys.executable, "-m", "pixlean.cli", "batch", source, target, "-q", str(QUALITY), "--engine", engine]
-    began, first = time.perf_counter(), None
+    began = time.perf_counter()
     running = subprocess.Popen(
         [*words, "-j", str(workers), "--ndjson"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
-    for _ in running.stdout or ():
-        first = first or time.perf_counter() - began
-    if running.wait():
-        raise RuntimeError(f"{' '.join(words)} ended with {running.returncode}")
+    moments = [time.perf_counter() - began for _ in running.stdout or ()]
+    if running.wait() or len(moments) != objects:
+        raise RuntimeError(f"{' '.join(words)} ended with {running.returncode} after {len(moments)} results")
+    # A cluster tells of whole chunks at a time: what came with the first one is not counted, nor the time before it.
+    later = sum(moment > moments[0] + _AT_ONCE_SECONDS for moment in moments)
     return Rate(
-        name=f"{engine} -j {workers}", objects=objects, seconds=time.perf_counter() - began, start_seconds=first or 0.0
+        name=f"{engine} -j {workers}", objects=later, seconds=moments[-1] - moments[0], start_seconds=moments[0]
     )
 
 

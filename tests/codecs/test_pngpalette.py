@@ -97,3 +97,15 @@ def test_where_there_is_no_library_colours_are_chosen_as_before(monkeypatch: pyt
     plain = pngpalette.quantised(pixels, quality=55)
     assert pngpalette.repeating(pixels, plain) == (plain,)
     assert opened(pixlean.compress(saved(photo(), "PNG"), quality=40).data).mode == "P"
+
+
+def test_large_photographs_go_the_short_way_and_look_no_worse_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Colours from a part, one mapping of the whole: smaller than quantised all the same."""
+    pixels = np.asarray(Image.fromarray(samples.astronaut()).resize((1024, 1024), Image.Resampling.BICUBIC))
+    monkeypatch.setattr(pngpalette, "_LARGE_PX", 500_000)
+    monkeypatch.setattr(pngpalette, "_PALETTE_PX", 400_000)
+    plain = pngpalette.quantised(pixels, quality=60)
+    (made,) = pngpalette.repeating(pixels, plain)
+    judge = Judge((pixels,))
+    usual, score = (judge.score((np.asarray(opened(each).convert("RGB")),)) for each in (plain, made))
+    assert len(made) < 0.97 * len(plain) and score > usual - 1

@@ -267,7 +267,7 @@ CODEC = Codec(
         encode=_encode,
         abilities=Abilities(
             # Medians over two dozen photographs.
-            looks=((30, 40.9), (45, 61.3), (60, 75.6), (70, 81.6), (80, 85.9), (90, 90.0)),  # medians over 24 photographs
+            looks=((30, 40.9), (45, 61.3), (60, 75.6), (70, 81.6), (80, 85.9), (90, 90.0)),
             looks_drawn=((20, 59.1), (32, 72.0), (45, 80.6), (61, 88.5), (75, 90.7), (90, 93.3)),  # ten drawings
             deep=True, moves=True, plays=True, usual_share=0.75, quality_step=1.6, most_side_px=_MOST_SIDE_PX,
         ),

@@ -19,7 +19,7 @@ from pixlean.sandbox.settings import Settings
 
 # What the interpreter itself may need to find its libraries; all else of the server's environment stays there.
 _PASSED_ON = ("LD_LIBRARY_PATH", "PYTHONHOME")
-_ENVIRONMENT = {
+CHILD_ENVIRONMENT = {
     "VIPS_CONCURRENCY": "1", "VIPS_BLOCK_UNTRUSTED": "1", "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "LANG": "C.UTF-8",
     # Frame buffers stay in the child between its pictures instead of being mapped and cleared anew.
@@ -197,4 +197,4 @@ def _environment() -> dict[str, str]:
     passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     # The zygote runs in "/": what was meant from here is told from there. An empty part would mean that folder.
     folders = [os.path.abspath(part) for part in os.environ.get("PYTHONPATH", "").split(os.pathsep) if part]
-    return {**_ENVIRONMENT, **passed, **({"PYTHONPATH": os.pathsep.join(folders)} if folders else {})}
+    return {**CHILD_ENVIRONMENT, **passed, **({"PYTHONPATH": os.pathsep.join(folders)} if folders else {})}

@@ -119,14 +119,14 @@ async def run(bulk: Bulk, pool: Pool, items: AsyncIterator[Item], told: Callable
 
     Raises ``SourceFailed`` where the place can't be listed, and ``DeliveryFailed`` where the ledger can't be written.
     """
-    room = asyncio.Semaphore(bulk.slots + _AHEAD)
+    room, encoding = asyncio.Semaphore(bulk.slots + _AHEAD), asyncio.Semaphore(bulk.slots)
     ledger = _Ledger(bulk, part)
     try:
         async with asyncio.TaskGroup() as tasks:
 
             async def one(item: Item) -> None:
                 try:
-                    line = await _done(bulk, pool, item)
+                    line = await _done(bulk, pool, item, encoding)
                     told(line)
                     await ledger.add(line)
                 finally:
@@ -141,14 +141,15 @@ async def run(bulk: Bulk, pool: Pool, items: AsyncIterator[Item], told: Callable
         await asyncio.shield(ledger.close())  # what was done is written down, also where somebody stops the run
 
 
-async def _done(bulk: Bulk, pool: Pool, item: Item) -> Line:
+async def _done(bulk: Bulk, pool: Pool, item: Item, encoding: asyncio.Semaphore) -> Line:
     started = time.perf_counter()
     line = Line(key=item.key, etag=item.etag, before_bytes=item.size_bytes)
     try:
         body = await bulk.source.read(item.key)
         with MemoryFile("bulk") as file:
             file.write_all(body.data)
-            outcome = await pool.compress(file, bulk.recipe, Limits())
+            async with encoding:  # the pool itself takes whatever comes
+                outcome = await pool.compress(file, bulk.recipe, Limits())
         report = outcome.report
         target = renamed(item.key, report.format, report.source_format)
         headers = carried(body.headers, FORMATS[report.format].media_type)
