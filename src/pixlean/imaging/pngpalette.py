@@ -76,13 +76,14 @@ def repeating(pixels: Array, plain: bytes, *, least_score: float = 0.0, effort: 
         usual_sample = mosaic(usual, tile_px=_TILE_PX, most_px=_SAMPLE_PX)
         assert usual_sample is not None  # as large
         of_sample = _Wanted(sample, usual_sample, palette, least_score)
-        found = _farthest(of_sample, reach, _TRIES)
+        found = _farthest(of_sample, reach)
         if found is None or not of_sample.saves(found[0], _size_as_plain(usual_sample, plain)):
             return (plain,)
         # A whole picture has more that can be repeated than its tiles: it goes less far for the same look.
         reach = found[1]
     whole = _Wanted(shown, usual, palette, least_score)
-    found = _farthest(whole, reach, _TRIES if sample is None else _TRIES_OF_WHOLE, is_enough=is_large)
+    tries = _TRIES if sample is None else 1 if is_large else _TRIES_OF_WHOLE
+    found = _farthest(whole, reach, enough_after=tries)
     if found is None:
         return (plain,)
     made = _png(found[0], palette)
@@ -95,7 +96,7 @@ def mapping(pixels: Array, *, quality: int, least_score: float = 0.0) -> tuple[N
     """Colours (entries, 4) for pixels like these, and how far they may reach to look no worse than quantised ones."""
     palette = _palette_of(quantised(pixels, quality=max(quality, _PALETTE_QUALITY)))
     usual = _shown(quantised(pixels, quality=quality))
-    found = _farthest(_Wanted(to_rgba8(pixels), usual, palette, least_score), _FIRST_REACH, _TRIES)
+    found = _farthest(_Wanted(to_rgba8(pixels), usual, palette, least_score), _FIRST_REACH)
     return palette, _LEAST_REACH if found is None else found[1]
 
 
@@ -126,17 +127,17 @@ class _Wanted:
         return not self.must_save or len(_png(indices, self._palette)) <= (1 - _GAIN) * usual_bytes
 
 
-def _farthest(wanted: _Wanted, reach: float, tries: int, *, is_enough: bool = False) -> tuple[Array, float] | None:
+def _farthest(wanted: _Wanted, reach: float, *, enough_after: int = _TRIES) -> tuple[Array, float] | None:
     """The indices of the farthest reach tried that still scores as wanted, with that reach.
 
-    ``is_enough`` is satisfied with the first one that does.
+    After so many tries any that does is enough.
     """
     best, points_a_level, before = None, _POINTS_A_LEVEL, None
-    for _ in range(tries):
+    for tried in range(1, _TRIES + 1):
         indices, score = wanted.at(reach)
         if score >= wanted.score - _CLOSE_POINTS and (best is None or reach > best[1]):
             best = indices, reach
-        if (is_enough and best is not None) or abs(score - wanted.score) <= _CLOSE_POINTS:
+        if (tried >= enough_after and best is not None) or abs(score - wanted.score) <= _CLOSE_POINTS:
             break
         if before is not None and before[0] != reach:
             points_a_level = min(
