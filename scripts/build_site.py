@@ -23,7 +23,7 @@ _CONFIG = ROOT / "zensical.toml"
 _NAMED = re.compile(r"`docs/((?:adr/)?[\w.-]+?)(\.md)?`(?!\])")
 _LINKED = re.compile(r"\]\((?!https?:|mailto:|#)([^)\s]+)\)")
 _FILES_THAT_NAME = ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
-# Where anything at all may be named in a reference to a page: nothing there is loaded.
+# What a browser fetches by itself, and the attribute that says from where.
 _LOADS = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 _FETCHED = ("stylesheet", "preload", "modulepreload", "icon", "preconnect", "dns-prefetch", "prefetch")
 
@@ -148,7 +148,7 @@ def _dead_ends(site: Path) -> Iterator[str]:
 
 
 def _asks(site: Path) -> Iterator[str]:
-    """Whatever a page would load from elsewhere."""
+    """Whatever a page's own elements would load from elsewhere; style sheets and scripts are the theme's."""
     for path in site.rglob("*.html"):
         for load in _read(path).loads:
             if urlsplit(load).netloc:

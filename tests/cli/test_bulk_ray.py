@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import random
@@ -16,6 +17,13 @@ from typing import Any
 import pytest
 
 from pictures import graphic, opened, photo, saved
+from pixlean.domain.bulk import Line, Picking
+from pixlean.domain.recipe import Recipe
+from pixlean.sandbox.pool import Pool
+from pixlean.sandbox.settings import Settings
+from pixlean.service import rayengine
+from pixlean.service.bulk import Bulk, picked
+from pixlean.storage.depot import Depot
 
 WORDS = [sys.executable, "-m", "pixlean.cli", "batch"]
 
@@ -67,7 +75,7 @@ def test_a_cluster_makes_the_files_that_this_machine_makes(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "words",
     [
-        ("--ray-address", "x:1"), ("--engine", "spark"), ("--keys", "{broken}"),
+        ("--ray-address", "x:1"), ("--engine", "spark"), ("--keys", "{broken}"), ("-j", "-1"), ("--report", "no/such/r.html"),
     ],
 )  # fmt: skip
 def test_wrong_words_are_told_before_any_work(tmp_path: Path, words: tuple[str, ...]) -> None:
@@ -77,6 +85,31 @@ def test_wrong_words_are_told_before_any_work(tmp_path: Path, words: tuple[str, 
     named = [word.format(broken=broken) for word in words]
     assert "error: " in pixlean(str(source), str(tmp_path / "target"), *named, code=2)
     assert not (tmp_path / "target").exists()
+
+
+def test_the_clients_kind_of_address_is_refused_in_words(tmp_path: Path) -> None:
+    source = made(tmp_path / "source", 1)
+    words = ("--engine", "ray", "--ray-address", "ray://127.0.0.1:10001")
+    assert "HOST:PORT" in pixlean(str(source), str(tmp_path / "target"), *words, code=1)
+
+
+def test_a_chunk_that_is_tried_again_in_place_is_left_as_it_was_made(tmp_path: Path) -> None:
+    source = made(tmp_path / "source", 3)
+    place = Depot(str(source))
+    bulk = Bulk(source=place, target=place, picking=Picking(), recipe=Recipe(quality=60), run="run")
+
+    async def twice() -> tuple[list[Line], list[Line]]:
+        chunk = rayengine._Chunk(items=tuple([item async for item in picked(bulk)]))
+        pool = Pool(Settings(slots=1))
+        await pool.start()
+        try:
+            return await rayengine._done(bulk, chunk, pool), await rayengine._done(bulk, chunk, pool)
+        finally:
+            await pool.stop()
+
+    first, second = asyncio.run(twice())
+    by_key = sorted(first, key=lambda line: line.key)
+    assert sorted(second, key=lambda line: line.key) == by_key and len(ledger(source)) == 3
 
 
 def test_a_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import math
 import re
@@ -114,6 +115,23 @@ def test_small_numbers_are_an_editors_where_they_leave_gaps_and_somebodys_where_
     assert all(f'id="path{number}"'.encode() in by_hand for number in (1, 2, 3, 4))
 
 
+def test_what_a_screen_reader_or_a_link_names_keeps_its_id() -> None:
+    """However much it looks like an editor's: the names of the drawing, its views, and whatever ARIA refers to."""
+    numbered = _numbered((3, 5, 7, 9, 13)).decode().replace("</svg>", "")
+    text = f'{numbered}<title id="title1">A</title><view id="view1" viewBox="0 0 9 9"/><g aria-labelledby="text1234"/>'
+    made = pixlean.compress(f'{text}<text id="text1234" y="9">x</text></svg>'.encode()).data
+    for name in (b"title1", b"view1", b"text1234"):
+        assert b'id="' + name + b'"' in made
+    assert b"path5" not in made
+
+
+def test_svgo_also_works_where_an_event_loop_runs() -> None:
+    async def within() -> str:
+        return pixlean.compress(SVG).method
+
+    assert asyncio.run(within()) == "svgo"
+
+
 def _coloured(colour: str, more: str = "") -> bytes:
     return (
         f'{HEAD}<defs><linearGradient id="linearGradient4321"><stop stop-color="{colour}"/><stop offset="1"/>'
@@ -137,6 +155,9 @@ def test_referenced_ids_get_short_names_that_drawings_of_one_page_do_not_share()
     "more",
     [
         '<text aria-labelledby="linearGradient4321" y="9">x</text>',
+        '<a href="#linearGradient4321"><path d="M0 9h9v9z"/></a>',
+        '<path d="M0 30h9v9z" fill="url(#linearGradient%34321)"/>',
+        '<use href="#linearGradient4321 "/>',
         r"<style>.a{fill:url(#linearGradient432\31 )}</style><path class='a' d='M0 40h9v9z'/>",
     ],
 )

@@ -144,6 +144,8 @@ def batch(
     from pixlean.storage.depot import Depot
 
     check_quality(quality)
+    if jobs < 0:
+        fail("--jobs takes 0 or more")
     check_range(SCORE, "--min-score", min_score)
     for name, side in (("--width", width), ("--height", height)):
         check_range(SIDE_PX, name, side)
@@ -177,7 +179,9 @@ def batch(
         run=run or _name(source, target, recipe),
         slots=jobs or os.cpu_count() or 1,
     )
-    if report is not None and report.suffix == ".parquet":
+    if report is not None and not report.parent.is_dir():
+        fail("there is no such folder", about=report.parent)
+    if report is not None and report.suffix.lower() == ".parquet":
         _need("parquet", "--report of Parquet")
     cluster = _cluster(engine, ray_address, jobs)
     try:
@@ -346,7 +350,7 @@ def _date(name: str, text: str | None) -> datetime | None:
 
 
 def _keys(path: Path) -> frozenset[str]:
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         _need("parquet", "--keys of Parquet")
         from pixlean.cli.bulkreport import parquet_keys
 

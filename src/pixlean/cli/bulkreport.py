@@ -23,7 +23,7 @@ _STYLE = (
 
 def write(path: Path, lines: Sequence[Line], source: str, target: str) -> None:
     """The report in the form that its name ends with. Raises ``OSError``."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         _write_parquet(path, lines)
     else:
         path.write_text(page(lines, source, target), "utf-8")
@@ -47,10 +47,10 @@ def parquet_keys(path: Path) -> frozenset[str]:
     from pyarrow import parquet
 
     try:
-        found = parquet.read_table(path, columns=["key"]).column("key").to_pylist()
-    except (pyarrow.ArrowInvalid, KeyError) as error:
-        raise ValueError("it is no Parquet with a column key") from error
-    return frozenset(str(key) for key in found if key is not None)
+        found = parquet.read_table(path, columns=["key"]).column("key").cast(pyarrow.string()).to_pylist()
+    except (pyarrow.ArrowException, KeyError) as error:
+        raise ValueError("it is no Parquet with a column key of texts") from error
+    return frozenset(key for key in found if key is not None)
 
 
 def page(lines: Sequence[Line], source: str, target: str) -> str:

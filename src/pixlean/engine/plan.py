@@ -23,7 +23,8 @@ class Plan:
     """What will be tried for a picture.
 
     ``trials`` are its codec's: the picture's own file, smaller. ``targets`` are the formats that new pixels may be
-    written in, after ``edits``; none where the picture's own pixels in its own format are all that is wanted. The
+    written in, after ``edits``; none where the picture's own pixels in its own format are all that is wanted, unless
+    its profile outweighs them. The
     original is a candidate where it ``may_stay``: its pixels are wanted, it holds nothing dangerous or
     private, and its codec takes it for what it seems.
     """
@@ -72,8 +73,10 @@ def _is_outweighed(source: Source, recipe: Recipe) -> bool:
     heavy = len(profile) > max(_HEAVY_PROFILE_BYTES, _HEAVY_PROFILE_SHARE * len(source.data))
     if not heavy or not recipe.strip_metadata or recipe.keeps_every_pixel or info.untouchable:
         return False
+    if recipe.max_reduction is not None:
+        return False  # the profile alone is more than many a reduction
     for_browsers = FORMATS[still_of(info.format)].audience is not None  # a press wants its inks
-    return for_browsers and info.frames == info.pages == 1 and info.bit_depth == 8 and fits_in_srgb(profile)
+    return for_browsers and info.frames == info.pages == 1 and info.bit_depth == 8 and fits_in_srgb(profile, info.mode)
 
 
 def _effective(edits: Edits, info: ImageInfo) -> Edits:

@@ -30,16 +30,30 @@ def is_srgb(icc: bytes) -> bool:
 
 
 @lru_cache(maxsize=64)
-def fits_in_srgb(icc: bytes) -> bool:
-    """Whether nothing is lost to the eye by converting through a profile to sRGB: a press's, or an RGB within sRGB.
+def is_press_profile(icc: bytes) -> bool:
+    """Whether a profile says what CMYK inks look like: browsers take any other one, and a broken one, for none."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if profile.profile.xcolor_space.strip() != "CMYK":
+            return False
+        ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), "CMYK", "RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def fits_in_srgb(icc: bytes, mode: str) -> bool:
+    """Whether a screen of sRGB shows all that a profile of the pixels' own mode does: a press's, or an RGB within sRGB.
 
     Of RGB profiles, each colour of a 6x6x6 cube must come back from sRGB where it was, give or take 4 of 255.
     """
+    if mode == "CMYK":
+        return is_press_profile(icc)
     try:
         profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc)), ImageCms.createProfile("sRGB")
-        space = profile.profile.xcolor_space.strip()
-        if space != "RGB":
-            return bool(space == "CMYK")
+        if profile.profile.xcolor_space.strip() != "RGB" or mode not in ("RGB", "RGBA", "P"):
+            return False
         cube = _cube()
         shown = ImageCms.profileToProfile(Image.fromarray(cube), profile, srgb)
         back = None if shown is None else ImageCms.profileToProfile(shown, srgb, profile)

@@ -13,7 +13,7 @@ from pixlean.domain.edits import Edits
 from pixlean.domain.errors import BadImage, InvalidRequest, LimitExceeded
 from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
-from pixlean.imaging.colour import is_srgb, shown_without_profile
+from pixlean.imaging.colour import is_press_profile, is_srgb, shown_without_profile
 from pixlean.imaging.contract import Codec
 from pixlean.imaging.hdr import is_plain, to_srgb
 from pixlean.imaging.pixels import Array, Picture
@@ -198,12 +198,13 @@ def _srgb(image: Any, info: ImageInfo, icc: bytes | None) -> Any:
     if info.mode == "CMYK":
         image = image.copy(interpretation="cmyk")
     deep = image.format == "ushort"
-    if icc and (info.mode == "CMYK" or not is_srgb(icc)):
+    inks = info.mode == "CMYK"
+    if icc and (is_press_profile(icc) if inks else not is_srgb(icc)):
         grey = image.interpretation in ("b-w", "grey16") and icc[16:20] == b"RGB "
         shown = (image.colourspace("rgb16" if deep else "srgb") if grey else image).copy()
         shown.set_type(pyvips.GValue.blob_type, "icc-profile-data", icc)
         try:
-            shown = shown.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=True,
+            shown = shown.icc_transform("srgb", embedded=True, intent="relative", black_point_compensation=not inks,
                                         depth=16 if deep else 8).copy_memory()  # fmt: skip
             return _grey_again(shown) if grey else shown
         except pyvips.Error:

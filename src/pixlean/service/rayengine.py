@@ -34,8 +34,8 @@ class _Chunk:
 
     @property
     def part(self) -> str:
-        """Its part of the ledger: the same for the same objects, whoever does them."""
-        keys = "\0".join(item.key for item in self.items).encode("utf-8", "surrogateescape")
+        """Its part of the ledger: the same for the same objects as they are now, whoever does them."""
+        keys = "\0".join(f"{item.key}\0{item.etag}" for item in self.items).encode("utf-8", "surrogateescape")
         return f"{hashlib.blake2b(keys, digest_size=8).hexdigest()}/"
 
 
@@ -52,8 +52,7 @@ async def run_on_ray(bulk: Bulk, cluster: Cluster, items: AsyncIterator[Item], t
         given = ray.put((version.VERSION, replace(bulk, slots=1)))
         at_work: set[asyncio.Task[list[Line]]] = set()
         async for chunk in _chunks(items, cluster.chunk_objects):
-            # One chunk waits for each core, so that none has to wait for the list; nodes may come and go.
-            while len(at_work) >= 2 * _cores(cluster):
+            while len(at_work) >= _most_at_work(cluster):
                 at_work = await _some(at_work, told)
             at_work.add(asyncio.create_task(_lines(order.remote(given, chunk), chunk)))
         while at_work:
@@ -62,10 +61,11 @@ async def run_on_ray(bulk: Bulk, cluster: Cluster, items: AsyncIterator[Item], t
         ray.shutdown()
 
 
-def _cores(cluster: Cluster) -> int:
+def _most_at_work(cluster: Cluster) -> int:
+    """As many as were asked for; else two a core, so that none has to wait for the list: nodes may come and go."""
     import ray
 
-    return cluster.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    return cluster.workers or 2 * max(1, int(ray.cluster_resources().get("CPU", 1)))
 
 
 async def _some(at_work: set[asyncio.Task[list[Line]]], told: Callable[[Line], None]) -> set[asyncio.Task[list[Line]]]:
@@ -106,6 +106,10 @@ def _connect(cluster: Cluster) -> None:
 
 def _check_answers(address: str | None) -> None:
     """Ray itself would wait for minutes for a head that is not there."""
+    if address is not None and "://" in address:
+        raise Unavailable(
+            f"Ray is reached by HOST:PORT of its head or by auto, from one of its nodes, not by {address}"
+        )
     host, colon, port = (address or "").rpartition(":")
     if not colon or not port.isdigit():
         return
@@ -154,16 +158,13 @@ def _kept(slots: int) -> tuple[asyncio.Runner, Pool]:
 
 
 async def _done(bulk: Bulk, chunk: _Chunk, pool: Pool) -> list[Line]:
+    # An earlier try's lines. In place their ETags are those of the results, so they are known by their part alone.
     before = {line.key: line async for line in lines_of(bulk, chunk.part) if not line.error}
-    done = [before[item.key] for item in chunk.items if _is_done(before, item)]
-    rest = [item for item in chunk.items if not _is_done(before, item)]
+    done = [before[item.key] for item in chunk.items if item.key in before]
+    rest = [item for item in chunk.items if item.key not in before]
     made: list[Line] = []
     await run(bulk, pool, _each(rest), made.append, chunk.part)
     return [*done, *made]
-
-
-def _is_done(before: dict[str, Line], item: Item) -> bool:
-    return item.key in before and before[item.key].etag == item.etag
 
 
 async def _each(items: list[Item]) -> AsyncIterator[Item]:

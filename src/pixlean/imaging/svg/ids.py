@@ -23,19 +23,26 @@ _MADE_UP = re.compile(
 _NUMBERED = re.compile(r"([A-Za-z]+?)(\d+)(?:-\d+)*")
 _FEWEST_NUMBERED, _LEAST_GAPS = 3, 1.5
 _REFERENCE = re.compile(r"(?<=url\(#)[^\s'\"()]+(?=\))|(?<=url\(['\"]#)[^\s'\"()]+(?=['\"]\))")
+_ESCAPED = re.compile(rb"#[^\s\"'()<>]*%")
 _WORD = re.compile(r"[\w.:-]+")
+# What a page or a screen reader names from outside, or what is there for nothing else.
+_NAMED_FROM_OUTSIDE = frozenset({"symbol", "view", "title", "desc"})
 # Two drawings of one page whose names are the same would take each other's gradients: one pair in sixty million.
 _MARK_SIGNS = 5
 
 
 def chosen_ids(root: Element) -> frozenset[str]:
-    """The ids that somebody may have chosen and may use from outside; those of symbols always are."""
-    numbered = _numbered_by_an_editor(root)
+    """The ids that somebody may have chosen and may use from outside, and those that are named in unusual ways."""
+    numbered, mentioned = _numbered_by_an_editor(root), _mentioned(root)
     return frozenset(
         label
         for each in _elements(root)
         if (label := each.get("id"))
-        and (name_of(each)[1] == "symbol" or not (_MADE_UP.fullmatch(label) or label in numbered))
+        and (
+            name_of(each)[1] in _NAMED_FROM_OUTSIDE
+            or label in mentioned
+            or not (_MADE_UP.fullmatch(label) or label in numbered)
+        )
     )
 
 
@@ -45,13 +52,12 @@ def with_short_names(text: bytes, chosen: frozenset[str]) -> bytes:
     The names begin with a mark of the drawing's own, so that drawings of one page don't meet in them. An id that is
     named where it is not known to be a reference stays.
     """
-    if b"\\" in text:  # an escaped name is the same name in other letters
+    if b"\\" in text or _ESCAPED.search(text):  # an escaped name is the same name in other letters
         return text
     root = etree.fromstring(text)
     named = _referenced(root)
-    mentioned = _mentioned(root)
     own = {each.get("id") for each in _elements(root)}
-    found = [label for label in named if label in own and label not in chosen and label not in mentioned]
+    found = [label for label in named if label in own and label not in chosen]
     mark = _mark(text)
     names = {label: f"{mark}{_in_base_36(number)}" for number, label in enumerate(found)}
     names = {label: name for label, name in names.items() if len(name) < len(label) and name not in own}
@@ -85,13 +91,18 @@ def _referenced(root: Element) -> list[str]:
 
 
 def _mentioned(root: Element) -> frozenset[str]:
-    """All words that stand elsewhere in attributes and style sheets."""
-    return frozenset(
+    """All words that stand elsewhere in attributes and style sheets, and where links lead that are followed."""
+    words = {
         word
         for key, value in _values(root)
         if key != "id" and not (_is_link(key) and value.startswith("#"))
         for word in _WORD.findall(_REFERENCE.sub("", value))
-    )
+    }
+    for each in _elements(root):
+        links = [value for key, value in each.attrib.items() if _is_link(key) and value.startswith("#")]
+        # Minifiers take blanks for a part of the name.
+        words |= {link[1:].strip() for link in links if name_of(each)[1] == "a" or link != link.strip()}
+    return frozenset(words)
 
 
 def _values(root: Element) -> Iterator[tuple[str, str]]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from importlib import resources
 
@@ -61,6 +63,17 @@ def _svgo_script() -> str:
 
 def svgo(text: bytes, facts: Facts, *, strip: bool) -> Callable[[int], bytes]:
     """svgo 4 in V8, without network or files, for one drawing: given the decimals of coordinates, it minifies."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return _svgo_here(text, facts, strip=strip)
+    # V8's wrapper wants a thread in which no event loop runs; notebooks and asynchronous programs run one in theirs.
+    thread = ThreadPoolExecutor(1)
+    minified = thread.submit(_svgo_here, text, facts, strip=strip).result()
+    return lambda decimals: thread.submit(minified, decimals).result()
+
+
+def _svgo_here(text: bytes, facts: Facts, *, strip: bool) -> Callable[[int], bytes]:
     from py_mini_racer import MiniRacer
 
     rules = {"name": "preset-default", "params": {"overrides": overrides(facts, strip=strip)}}
@@ -82,8 +95,8 @@ def overrides(facts: Facts, *, strip: bool) -> dict[str, object]:
     """Which of svgo's rules are off, or told more, for a drawing."""
     chosen = dict(_ALWAYS)
     if facts.shows_all:
-        # What an editor made up and nothing in the drawing refers to goes. None is renamed: where a page holds several
-        # drawings, short names would meet.
+        # What an editor made up and nothing in the drawing refers to goes. svgo renames none: where a page holds
+        # several drawings, its short names would meet (``ids.with_short_names``).
         chosen["cleanupIds"] = {"minify": False, "preserve": sorted(facts.labels)}
     if facts.waits:
         chosen |= _IF_WAITING
