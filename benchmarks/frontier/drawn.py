@@ -99,15 +99,15 @@ def svgs(paths: list[Path]) -> list[Pair]:
 
 
 def _drawn(text: bytes) -> Array:
-    """512 pixels wide; nothing at all where resvg draws nothing."""
+    """512 x 512 pixels, whatever its shape: sides are rounded otherwise by others. Empty where resvg draws nothing."""
     import resvg_py
 
     try:
         data = bytes(resvg_py.svg_to_bytes(svg_string=text.decode("utf-8", "replace"), width=512))
     except ValueError:
-        return np.zeros((1, 1, 4), np.uint8)
+        return np.zeros((512, 512, 4), np.uint8)
     with Image.open(io.BytesIO(data)) as image:
-        return np.asarray(image.convert("RGBA"))
+        return np.asarray(image.convert("RGBA").resize((512, 512)))
 
 
 def _svgo() -> list[str] | None:
