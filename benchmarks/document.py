@@ -88,7 +88,10 @@ def _at_equal_look(run: Path) -> str:
         "and at the Butteraugli distance (3-norm) that it has where it scores 75; in brackets on how many pictures both reach that. "
         f"{len(pictures)} pictures of {min(pictures.values()):.2f} to {max(pictures.values()):.2f} megapixels. CPU is the median from PNG to file.\n"
     )
-    return head + page.section(points, pairs)
+    plots = "\n".join(
+        f"![{path.stem}](images/{path.name})" for path in sorted(TARGET.parent.glob("images/frontier-*.svg"))
+    )
+    return f"{head}{page.section(points, pairs)}\n### Plots of the photographs\n\n{plots}\n"
 
 
 def main() -> None:

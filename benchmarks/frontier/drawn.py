@@ -88,11 +88,14 @@ def svgs(paths: list[Path]) -> list[Pair]:
             subprocess.run([*tool, str(path), "-o", str(made)], capture_output=True, check=False)
             if made.exists():
                 ours = pixlean.compress(path, quality=40).data
-                judge = Judge((_drawn(path.read_bytes()),))
+                source, scores = _drawn(path.read_bytes()), list[float | None]((None, None))
+                if source[..., 3].any():  # what resvg does not draw can't be judged by it
+                    judge = Judge((source,))
+                    scores = [judge.score((_drawn(text),)) for text in (ours, made.read_bytes())]
                 found.append(
                     Pair(
                         picture=path.stem, tool="svgo", ours_bytes=len(ours), theirs_bytes=made.stat().st_size,
-                        ours_score=judge.score((_drawn(ours),)), theirs_score=judge.score((_drawn(made.read_bytes()),)),
+                        ours_score=scores[0], theirs_score=scores[1],
                     )
                 )  # fmt: skip
     return found
