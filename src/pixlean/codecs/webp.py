@@ -20,12 +20,12 @@ from pixlean.domain.image import ImageInfo
 from pixlean.domain.limits import Limits
 from pixlean.domain.recipe import Recipe, Strength
 from pixlean.imaging import libwebp
-from pixlean.imaging.chroma import halving_loss
+from pixlean.imaging.chroma import bleeds
 from pixlean.imaging.colour import icc_to_keep
 from pixlean.imaging.contract import Abilities, Codec, Knob, Make, Source, Trial, Writes, run_it
 from pixlean.imaging.eyes import vips_eyes
 from pixlean.imaging.metadata import is_only_orientation, metadata_by_pillow, orientation_exif, read_exif
-from pixlean.imaging.pixels import Array, Picture, flatness, is_opaque, load_pixels, open_with_pillow
+from pixlean.imaging.pixels import Array, Picture, is_opaque, load_pixels, open_with_pillow
 from pixlean.imaging.riff import (
     ALPHA,
     ANIMATION,
@@ -301,25 +301,18 @@ def _method_for(effort: int | None, usual: int) -> int:
     return usual if effort is None else round(effort * 6 / 9)
 
 
-# Sharp chroma takes 40 ms a megapixel. Where halves lose more than this of the pixels that are no flat ground it saves
-# 5 to 30 % at equal SSIMULACRA2 (charts and screenshots most of all), below it costs 1 %: 56 pictures.
-_SHARP_LOSS, _SHARP_METHOD, _EVERY_ROW = 1.2, 4, 8
+_SHARP_METHOD = 4
 
 
 def _lossy(pixels: Array, quality: float, *, effort: int) -> bytes:
     if pixels.shape[2] == 2:
         pixels = pixels[..., [0, 0, 0, 1]]
-    sharp = effort >= _SHARP_METHOD and _bleeds(pixels)
+    sharp = effort >= _SHARP_METHOD and bleeds(pixels)
     if libwebp.available():
         return libwebp.encode(pixels, quality=quality, effort=libwebp.Effort(method=effort, sharp_chroma=sharp))
     image = vips().Image.new_from_array(np.ascontiguousarray(pixels), interpretation="srgb")
     made: bytes = image.webpsave_buffer(Q=round(quality), effort=effort, smart_subsample=sharp, keep="none")
     return made
-
-
-def _bleeds(pixels: Array) -> bool:
-    """Whether halved colours would show at the edges that the picture has."""
-    return halving_loss(pixels) > _SHARP_LOSS * (1 - flatness(pixels[::_EVERY_ROW]))
 
 
 def _encode_animation(source: Source, *, lossless: bool, quality: int) -> bytes:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixlean.imaging import ownlib
-from pixlean.imaging.pixels import Array
+from pixlean.imaging.pixels import Array, flatness
 from pixlean.imaging.sampling import parts
 
 Bytes = NDArray[np.uint8]
@@ -23,6 +23,9 @@ long pixlean_halving_loss(const uint8_t *rgb, int rows, int columns, long stride
 # Of larger pictures tiles are looked at: all of a megapixel takes 9 ms, a fifth of encoding it. On 81 pictures
 # their mean was from .76 to 1.03 of the whole one (quartiles), and the decisions that hang on it changed for four.
 _SAMPLE_PX, _TILE_PX = 262_144, 128
+# Sharp chroma takes 40 ms a megapixel. Where halves lose more than this of the pixels that are no flat ground it saves
+# WebP 5 to 30 % at equal SSIMULACRA2 (charts and screenshots most of all), below it costs 1 %: 56 pictures.
+_BLEEDING_LOSS, _EVERY_ROW = 1.2, 8
 
 
 def halving_loss(pixels: Array) -> float:
@@ -37,6 +40,11 @@ def halving_loss(pixels: Array) -> float:
         return np.inf
     grid = parts(pixels, tile_px=_TILE_PX, most_px=_SAMPLE_PX) or [[pixels]]
     return float(np.mean([_loss(part) for row in grid for part in row]))
+
+
+def bleeds(pixels: Array) -> bool:
+    """Whether averaged colours would show at the edges that the picture (rows, columns, 3 or 4; uint8) has."""
+    return halving_loss(pixels) > _BLEEDING_LOSS * (1 - flatness(pixels[::_EVERY_ROW]))
 
 
 def halved(pixels: Array) -> Array:
